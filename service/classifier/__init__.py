@@ -1,0 +1,1 @@
+"""Frontdesk's text classifier: training makes a bundle, serving answers from it."""
