@@ -1,0 +1,62 @@
+"""What the service is told by its environment: one place that reads and checks APP_* variables."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+PREFIX = "APP_"
+RELEASE_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")  # it travels in JSON and in logs
+NUMBER_RANGES = {
+    "body_limit_bytes": (1_024, 16_777_216),
+    "workers": (1, 64),
+    "threads": (1, 64),
+    "timeout_seconds": (1, 3_600),
+}
+
+
+class ConfigError(Exception):
+    """A setting that is missing, unknown or out of range: one line that names the variable."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one serving process; the field `noun` is read from APP_NOUN."""
+
+    bundle_dir: Path
+    release_id: str = "development"
+    body_limit_bytes: int = 65_536
+    workers: int = 2
+    threads: int = 4
+    timeout_seconds: int = 30
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the APP_* variables of `environment`; ConfigError names the first bad one."""
+        given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+        known = {PREFIX + field.name.upper(): field.name for field in fields(cls)}
+        for name in sorted(given.keys() - known.keys()):
+            raise ConfigError(f"{name} is not a setting; the settings are {', '.join(known)}")
+        values = {known[name]: _parse(name, known[name], value) for name, value in given.items()}
+        if "bundle_dir" not in values:
+            raise ConfigError("APP_BUNDLE_DIR is not set; set it to the folder of a bundle")
+        return cls(**values)
+
+
+def _parse(name: str, noun: str, value: str) -> Path | str | int:
+    if noun in NUMBER_RANGES:
+        return _parse_number(name, value, *NUMBER_RANGES[noun])
+    if noun == "release_id":
+        if not RELEASE_ID_PATTERN.fullmatch(value):
+            raise ConfigError(f"{name} is {value!r}; use 1 to 64 of A-Z a-z 0-9 . _ -")
+        return value
+    if not value:
+        raise ConfigError(f"{name} is empty; set it to the folder of a bundle")
+    return Path(value)
+
+
+def _parse_number(name: str, value: str, least: int, most: int) -> int:
+    number = int(value) if re.fullmatch(r"[0-9]{1,12}", value) else None
+    if number is None or not least <= number <= most:
+        raise ConfigError(f"{name} is {value!r}; set it to a whole number from {least} to {most}")
+    return number

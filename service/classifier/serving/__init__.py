@@ -1,0 +1,1 @@
+"""Answering over HTTP what a bundle says. Never imports TensorFlow nor classifier.training."""

@@ -1,0 +1,59 @@
+"""From a text to ids, equal id for id to the TextVectorization layer the bundle was trained with.
+
+Works on UTF-8 bytes as TensorFlow does: only ASCII letters are lowered, only ASCII punctuation is
+removed, and words end at six ASCII characters. `str` methods would treat Unicode differently.
+"""
+
+import string
+from collections.abc import Sequence
+from itertools import repeat
+
+UNKNOWN_ID = 1
+FIRST_TOKEN_ID = 2  # 0 is padding
+
+_LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
+_PUNCTUATION = string.punctuation.encode()
+
+
+class Tokenizer:
+    """Turns texts into ids; safe to share between threads."""
+
+    def __init__(self, vocabulary: Sequence[str], ngrams: int, max_length: int) -> None:
+        """`vocabulary[i]` has id i + 2; sequences beyond `max_length` ids are cut."""
+        self._ids = {
+            token.encode(): position for position, token in enumerate(vocabulary, FIRST_TOKEN_ID)
+        }
+        self._ngrams = ngrams
+        self._max_length = max_length
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of `text`, unpadded, at most `max_length`, possibly none.
+
+        UnicodeEncodeError when `text` holds a lone surrogate, which no UTF-8 text can.
+        """
+        tokens = self._split(text)
+        if self._ngrams > 1:
+            tokens = self._with_ngrams(tokens)
+        return list(map(self._ids.get, tokens, repeat(UNKNOWN_ID)))
+
+    def words(self, text: str) -> list[str]:
+        """Return the words that `encode` looks up, before n-grams are made of them."""
+        return [word.decode() for word in self._split(text)]
+
+    def _split(self, text: str) -> list[bytes]:
+        # The limit leaves the rest of a long text unsplit, as the last item, which is then cut.
+        # Later words can only take part in n-grams that lie beyond max_length as well.
+        cleaned = text.encode().translate(_LOWER, _PUNCTUATION)
+        words = cleaned.split(None, self._max_length)
+        del words[self._max_length :]
+        return words
+
+    def _with_ngrams(self, words: list[bytes]) -> list[bytes]:
+        """All single words, then all pairs, then all triples, and so on, up to `max_length`."""
+        tokens = words
+        for width in range(2, self._ngrams + 1):
+            if len(tokens) >= self._max_length:
+                break
+            shifted = (words[start:] for start in range(width))
+            tokens = tokens + list(map(b" ".join, zip(*shifted, strict=False)))
+        return tokens[: self._max_length]
