@@ -1,0 +1,135 @@
+"""The steps from parts to a release that serves, and back to an earlier one."""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Iterator
+
+import releases
+import slots
+import store
+from layout import PARTS, SLOTS, Layout, ReleaseError
+from releases import Release
+
+
+@contextlib.contextmanager
+def locked(layout: Layout) -> Iterator[None]:
+    """One change at a time; the kernel frees the lock when its owner ends, however it ends."""
+    with (layout.root / "lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ReleaseError("Another deploy is changing this host. Wait for its end.") from error
+        yield
+
+
+def live_release(layout: Layout) -> Release | None:
+    held = slots.release_in(layout, slots.live(layout))
+    return releases.read(layout, held) if held else None
+
+
+def is_live(layout: Layout, parts: dict[str, str]) -> bool:
+    """Do exactly these parts serve, started with today's unit files?"""
+    release = live_release(layout)
+    return (
+        release is not None
+        and release.parts == parts
+        and slots.is_current(layout, slots.live(layout))
+    )
+
+
+def deploy(layout: Layout, release: Release) -> dict:
+    """Install what the store lacks, start the release in the idle slot, gate it, switch to it."""
+    began = time.monotonic()
+    with locked(layout):
+        clean(layout)
+        if is_live(layout, release.parts):
+            return {"changed": False, "release": live_release(layout).id}
+        for part in PARTS:
+            store.install(layout, part, release.parts[part])
+        releases.create(layout, release)
+        try:
+            activate(layout, release.id)
+        except ReleaseError as error:
+            releases.mark(layout, release.id, "bad")
+            releases.record(layout, "refused", release.id, who=release.who, why=str(error))
+            raise
+        releases.mark(layout, release.id, "good")
+        seconds = round(time.monotonic() - began, 1)
+        releases.record(layout, "deploy", release.id, who=release.who, seconds=seconds,
+                        slot=slots.live(layout))  # fmt: skip
+        clean(layout)
+    return {"changed": True, "release": release.id, "seconds": seconds}
+
+
+def activate(layout: Layout, release_id: str) -> None:
+    """Start, gate, switch, prove; whatever fails, the old slot serves on and the new one is empty."""
+    before, slot = slots.live(layout), slots.idle(layout)
+    warm = slots.release_in(layout, slot) == release_id and slots.is_current(layout, slot)
+    try:
+        if warm:
+            slots.keep_warm(slot, None)
+        else:
+            slots.start(layout, slot, release_id)
+        slots.gate(layout, slot, release_id)
+        slots.switch(layout, slot)
+        slots.ask_edge(layout, release_id)
+    except BaseException:
+        slots.switch(layout, before)
+        slots.empty(layout, slot)
+        raise
+    if before:
+        program = ["/usr/bin/python3", "/usr/local/lib/frontdesk/release.pyz"]
+        slots.keep_warm(before, layout.warm_seconds, [*program, "retire", before])
+
+
+def rollback(layout: Layout, to: str | None, who: str) -> dict:
+    """Return to the newest good release before the live one, or to a named one."""
+    began = time.monotonic()
+    with locked(layout):
+        current = live_release(layout)
+        if current is None:
+            raise ReleaseError("Nothing is live on this host. Deploy first.")
+        target = releases.read(layout, to or _previous_good(layout, current))
+        if target.id == current.id:
+            raise ReleaseError(f"Release {target.id} is live already.")
+        if releases.mark(layout, target.id) == "bad":
+            raise ReleaseError(f"Release {target.id} failed its gate once and is not gone back to.")
+        activate(layout, target.id)
+        releases.mark(layout, current.id, "rolled_back")
+        releases.mark(layout, target.id, "good")
+        releases.record(layout, "rollback", target.id, who=who, left=current.id,
+                        slot=slots.live(layout))  # fmt: skip
+    seconds = round(time.monotonic() - began, 1)
+    return {"changed": True, "release": target.id, "left": current.id, "seconds": seconds}
+
+
+def _previous_good(layout: Layout, current: Release) -> str:
+    older = [
+        each.id
+        for each in releases.listed(layout)
+        if (each.created, each.id) < (current.created, current.id)
+        and releases.mark(layout, each.id) == "good"
+    ]
+    if not older:
+        raise ReleaseError(
+            f"There is no good release older than {current.id} on this host. Nothing was changed."
+        )
+    return older[-1]
+
+
+def retire(layout: Layout, slot: str) -> dict:
+    """Stop the slot that a deploy left warm, unless it serves again by now."""
+    with locked(layout):
+        if slot == slots.live(layout):
+            return {"changed": False}
+        slots.stop(layout, slot)
+    return {"changed": True}
+
+
+def clean(layout: Layout) -> None:
+    """Remove what nobody needs: old and half-made releases, and parts that no release uses."""
+    held = {slots.release_in(layout, slot) for slot in SLOTS} - {None}
+    releases.prune(layout, held)
+    kept = releases.listed(layout)
+    store.prune(layout, {part: {each.parts[part] for each in kept} for part in PARTS})

@@ -1,0 +1,113 @@
+"""Releases on disk: what each is made of, who made it, and what became of it."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from layout import PARTS, Layout, ReleaseError, link, write
+
+MARKS = ("staged", "good", "bad", "rolled_back")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release: `parts` maps env, app and model to digests in the store."""
+
+    id: str
+    created: str
+    who: str
+    commit: str
+    parts: dict[str, str]
+    model: dict[str, object]
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def create(layout: Layout, release: Release) -> Path:
+    """Write a release folder that leads to its parts, marked staged; whole or not at all."""
+    target = layout.releases / release.id
+    staging = layout.releases / f".new-{release.id}"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    for part in PARTS:
+        link(staging / part, f"../../store/{part}/{release.parts[part]}")
+    write(staging / "release.json", json.dumps(asdict(release), indent=2) + "\n")
+    write(
+        staging / "release.env",
+        f"APP_RELEASE_ID={release.id}\nAPP_BUNDLE_DIR={target / 'model'}\n",
+    )
+    write(staging / "mark", "staged\n")
+    staging.rename(target)
+    return target
+
+
+def read(layout: Layout, release_id: str) -> Release:
+    """Read one release; ReleaseError where there is none, or parts of it are missing."""
+    folder = layout.releases / release_id
+    try:
+        release = Release(**json.loads((folder / "release.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        known = ", ".join(each.id for each in listed(layout)) or "none"
+        raise ReleaseError(
+            f"There is no release {release_id} on this host. Releases: {known}."
+        ) from error
+    for part in PARTS:
+        if not (folder / part).is_dir():
+            raise ReleaseError(f"Release {release_id} has lost its {part}. Deploy it again.")
+    return release
+
+
+def listed(layout: Layout) -> list[Release]:
+    """All releases, oldest first."""
+    found = []
+    for path in sorted(layout.releases.glob("[!.]*/release.json")):
+        try:
+            found.append(Release(**json.loads(path.read_text())))
+        except (ValueError, TypeError) as error:
+            raise ReleaseError(
+                f"{path} is damaged: {error}. Remove the folder {path.parent}."
+            ) from error
+    return sorted(found, key=lambda release: (release.created, release.id))
+
+
+def mark(layout: Layout, release_id: str, value: str | None = None) -> str:
+    """Read a release's mark, after setting it where a value is given."""
+    path = layout.releases / release_id / "mark"
+    if value is not None:
+        write(path, f"{value}\n")
+    return path.read_text().strip() if path.exists() else "staged"
+
+
+def prune(layout: Layout, spare: set[str]) -> list[str]:
+    """Remove all but the newest `keep` good releases and those to spare; the ids that went."""
+    good = [each.id for each in listed(layout) if mark(layout, each.id) in ("good", "rolled_back")]
+    kept = spare | set(good[-layout.keep :])
+    gone = []
+    for folder in sorted(layout.releases.glob("*")):
+        if folder.name not in kept:
+            shutil.rmtree(folder)
+            gone.append(folder.name)
+    return gone
+
+
+def record(layout: Layout, event: str, release_id: str, **facts: object) -> None:
+    """Append one line to the host's history."""
+    line = json.dumps({"time": now(), "event": event, "release": release_id, **facts})
+    with layout.history.open("a") as stream:
+        stream.write(line + "\n")
+
+
+def history(layout: Layout) -> list[dict]:
+    """The host's history, oldest first; a last line cut off by a crash is left out."""
+    events = []
+    if layout.history.exists():
+        for line in layout.history.read_text().splitlines():
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                continue  # only a crash in the middle of an append leaves such a line
+    return events

@@ -1,0 +1,155 @@
+"""The two slots: which one serves, what runs in each, and the switch between them."""
+
+import hashlib
+import json
+import subprocess
+import time
+import urllib.request
+
+from layout import SLOTS, Layout, ReleaseError, link, write
+
+
+def live(layout: Layout) -> str | None:
+    """The name of the slot that serves; None before the first deploy."""
+    name = layout.live.readlink().name if layout.live.is_symlink() else None
+    return name if name in SLOTS else None
+
+
+def idle(layout: Layout) -> str:
+    return next(slot for slot in SLOTS if slot != live(layout))
+
+
+def release_in(layout: Layout, slot: str | None) -> str | None:
+    """The id of the release that a slot holds."""
+    if slot is None:
+        return None
+    path = layout.slot(slot) / "release"
+    return path.readlink().name if path.is_symlink() else None
+
+
+def units_digest(slot: str) -> str:
+    """sha256 of the slot's unit files with all their overrides: what a running process began with."""
+    texts = [_systemctl("cat", f"classifier@{slot}.{kind}").stdout for kind in ("socket", "service")]
+    return hashlib.sha256("".join(texts).replace(slot, "%i").encode()).hexdigest()
+
+
+def is_current(layout: Layout, slot: str) -> bool:
+    """Does the slot run what its release and the unit files say today?"""
+    noted = layout.slot(slot) / "units"
+    if not noted.exists() or noted.read_text().strip() != units_digest(slot):
+        return False
+    return _systemctl("is-active", f"classifier@{slot}.service").returncode == 0
+
+
+def start(layout: Layout, slot: str, release_id: str) -> None:
+    """Start a release in a slot that does not serve; ReleaseError with the log where it won't."""
+    service = f"classifier@{slot}.service"
+    stop(layout, slot)
+    link(layout.slot(slot) / "release", f"../../releases/{release_id}")
+    write(layout.slot(slot) / "units", units_digest(slot) + "\n")
+    began = time.time()
+    _systemctl("restart", f"classifier@{slot}.socket")
+    if _systemctl("start", service).returncode:
+        lines = journal(slot, began)
+        raise ReleaseError("The candidate does not start.", log=lines, expected="a running unit",
+                           got=lines[-1] if lines else "no log line")  # fmt: skip
+
+
+def stop(layout: Layout, slot: str) -> None:
+    """Stop what runs in a slot (requests in flight are answered first); never the one that serves."""
+    if slot == live(layout):
+        raise ReleaseError(f"Slot {slot} serves and is not stopped.")
+    keep_warm(slot, None)
+    _systemctl("stop", f"classifier@{slot}.socket", f"classifier@{slot}.service")
+    _systemctl("reset-failed", f"classifier@{slot}.socket", f"classifier@{slot}.service")
+    _systemctl("start", f"classifier@{slot}.socket")
+
+
+def empty(layout: Layout, slot: str) -> None:
+    """Stop a slot and take its release away, so that nothing can start it again."""
+    stop(layout, slot)
+    (layout.slot(slot) / "release").unlink(missing_ok=True)
+
+
+def keep_warm(slot: str, seconds: int | None, retire: list[str] | None = None) -> None:
+    """Let a slot run on for a while, then have systemd run `retire`; None takes the date back."""
+    timer = f"classifier-retire-{slot}"
+    _systemctl("stop", f"{timer}.timer")
+    if seconds is None:
+        return
+    done = subprocess.run(
+        ["systemd-run", "--quiet", "--collect", f"--unit={timer}", f"--on-active={seconds}s",
+         "--timer-property=AccuracySec=1s", *(retire or [])],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise ReleaseError(f"systemd takes no timer for slot {slot}: {done.stderr.strip()}")
+
+
+def gate(layout: Layout, slot: str, release_id: str) -> dict:
+    """Ask the candidate for the golden texts on its own socket; ReleaseError where it fails."""
+    release = layout.releases / release_id
+    began = time.time()
+    try:
+        done = subprocess.run(
+            [str(release / "env/bin/python"), "-m", "classifier.serving.gate",
+             "--socket", str(layout.socket(slot)), "--bundle", str(release / "model"),
+             "--release-id", release_id, "--timeout", str(layout.gate_timeout_seconds)],
+            cwd=release / "app", user=layout.gate_user, group=layout.gate_user, extra_groups=[],
+            env={"PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=False,
+            timeout=layout.gate_timeout_seconds + 5,
+        )  # fmt: skip
+        verdict = json.loads(done.stdout.strip().splitlines()[-1])
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError("The gate had no answer in time.", log=journal(slot, began)) from error
+    except (ValueError, IndexError) as error:
+        lines = done.stderr.strip().splitlines()
+        raise ReleaseError(
+            f"The gate itself broke: {lines[-1] if lines else 'no output'}", log=lines[-20:]
+        ) from error
+    if done.returncode or not verdict["passed"]:
+        failure = verdict.get("failure") or {}
+        raise ReleaseError(
+            f"The candidate failed its gate: {failure.get('cause', 'no cause given')}",
+            expected=failure.get("expected"), got=failure.get("got"), log=journal(slot, began),
+        )  # fmt: skip
+    return verdict
+
+
+def switch(layout: Layout, slot: str | None) -> None:
+    """Let `slot` serve, from one request to the next."""
+    if slot is None:
+        layout.live.unlink(missing_ok=True)
+    else:
+        link(layout.live, f"slots/{slot}")
+
+
+def ask_edge(layout: Layout, release_id: str, seconds: float = 10) -> None:
+    """Ask through Nginx until the release answers there; ReleaseError where it does not."""
+    deadline = time.monotonic() + seconds
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this host, no proxy
+    while True:
+        try:
+            with opener.open(layout.edge_url, timeout=2) as answer:
+                got = json.load(answer).get("release_id")
+        except (OSError, ValueError) as error:
+            got = str(error)
+        if got == release_id:
+            return
+        if time.monotonic() > deadline:
+            raise ReleaseError("Nginx does not lead to the release.", expected=release_id, got=got)
+        time.sleep(0.1)
+
+
+def journal(slot: str, since: float) -> list[str]:
+    """The unit's last 20 log lines since a UNIX time."""
+    done = subprocess.run(
+        ["journalctl", "--unit", f"classifier@{slot}.service", "--since", f"@{int(since)}",
+         "--output", "cat", "--no-pager", "--lines", "20"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip().splitlines()
+
+
+def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)

@@ -1,0 +1,87 @@
+"""What serves on this host, and how it came to be so."""
+
+import os
+import platform
+from datetime import datetime
+
+import deploy
+import releases
+import slots
+import store
+from layout import Layout
+
+
+def inspect(layout: Layout) -> dict:
+    """What a control machine must know to make and send what this host lacks."""
+    disk = os.statvfs(layout.root)
+    live = deploy.live_release(layout)
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "machine": platform.machine(),
+        "libc": platform.libc_ver()[1],
+        "free_bytes": disk.f_bavail * disk.f_frsize,
+        "available_memory_bytes": _available_memory(),
+        "live": live.parts if live else None,
+        "live_is_current": bool(live) and slots.is_current(layout, slots.live(layout)),
+        "store": store.held(layout),
+    }
+
+
+def status(layout: Layout) -> dict:
+    """Live release, slot, model and the last ten releases with their fate; JSON-ready."""
+    slot = slots.live(layout)
+    live = deploy.live_release(layout)
+    last = releases.listed(layout)[-10:]
+    return {
+        "live": _describe(layout, live) if live else None,
+        "slot": slot,
+        "current": bool(live) and slots.is_current(layout, slot),
+        "releases": [_describe(layout, each) for each in reversed(last)],
+        "events": releases.history(layout)[-10:],
+    }
+
+
+def as_text(found: dict) -> str:
+    """The same for people, one line a fact."""
+    live = found["live"]
+    if live is None:
+        return "Nothing is live. Deploy with: ansible-playbook deploy.yml"
+    lines = [
+        f"live       {live['id']} in slot {found['slot']}, {live['age']} old, "
+        f"by {live['who']}, commit {live['commit']}",
+        f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}",
+        "releases   " + "\n           ".join(
+            f"{each['id']}  {each['mark']:<11}  {each['age']:>9}  model {each['model']['model_id']}"
+            for each in found["releases"]
+        ),
+    ]  # fmt: skip
+    if not found["current"]:
+        lines.append("warning    The live slot runs with other unit files than today's: deploy.")
+    return "\n".join(lines)
+
+
+def _describe(layout: Layout, release: releases.Release) -> dict:
+    created = datetime.fromisoformat(release.created)
+    seconds = int((datetime.now(created.tzinfo) - created).total_seconds())
+    return {
+        "id": release.id,
+        "created": release.created,
+        "age": _age(seconds),
+        "who": release.who,
+        "commit": release.commit,
+        "model": release.model,
+        "mark": releases.mark(layout, release.id),
+    }
+
+
+def _age(seconds: int) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} seconds"
+
+
+def _available_memory() -> int:
+    with open("/proc/meminfo") as lines:  # noqa: PTH123 - a kernel file, read line by line
+        kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
+    return int(kilobytes) * 1024

@@ -1,0 +1,120 @@
+"""The content-addressed store: environments, applications and models, shared between releases."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from layout import PARTS, Layout, ReleaseError
+
+
+def held(layout: Layout) -> dict[str, list[str]]:
+    """Digests in the store, by part."""
+    return {
+        part: sorted(
+            entry.name
+            for entry in layout.store(part).glob("*")
+            if not entry.name.startswith(".")
+        )
+        for part in PARTS
+    }
+
+
+def tree_digest(folder: Path) -> str:
+    """sha256 over the relative paths and contents of all files below `folder`, as 64 hex digits."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack plain files only, below `folder` only; anything else refuses the whole archive."""
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = PurePosixPath(member.name)
+                if not member.isreg() or name.is_absolute() or ".." in name.parts:
+                    raise ReleaseError(
+                        f"{archive.name} holds {member.name!r}, which is not a plain file below it."
+                    )
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with tar.extractfile(member) as source, target.open("xb") as out:
+                    shutil.copyfileobj(source, out)
+    except (tarfile.TarError, EOFError) as error:
+        raise ReleaseError(f"{archive.name} is damaged: {error}. Deploy again.") from error
+
+
+def install(layout: Layout, part: str, digest: str) -> None:
+    """Bring an uploaded part into the store, whole or not at all."""
+    target = layout.store(part, digest)
+    if target.exists():
+        return
+    archive = layout.incoming / f"{part}-{digest}.tar"
+    if not archive.is_file():
+        raise ReleaseError(f"{archive} was not uploaded. Run the deploy again.")
+    staging = layout.store(part, f".new-{digest}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        unpack(archive, staging)
+        if part == "env":
+            _build_environment(staging)
+        elif (found := tree_digest(staging)) != digest:
+            raise ReleaseError(
+                f"The {part} that arrived is not the one that was sent. Deploy again.",
+                expected=digest,
+                got=found,
+            )
+        if part == "app":
+            _run([sys.executable, "-m", "compileall", "-q", str(staging)], "compile the code")
+        staging.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    archive.unlink()
+
+
+def _build_environment(staging: Path) -> None:
+    python = staging / "bin" / "python"
+    _run([sys.executable, "-m", "venv", str(staging)], "make the environment")
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    _run(
+        [
+            *pip, "install", "--quiet", "--no-cache-dir", "--no-index", "--require-hashes",
+            "--only-binary", ":all:", "--find-links", str(staging / "wheels"),
+            "--requirement", str(staging / "requirements.txt"),
+        ],
+        "install the environment",
+    )  # fmt: skip
+    # The running service has no use for an installer
+    _run([*pip, "uninstall", "--quiet", "--yes", "pip", "setuptools"], "remove the installer")
+    shutil.rmtree(staging / "wheels")
+
+
+def _run(command: list[str], purpose: str) -> None:
+    # The lock alone decides what is installed: no pip setting of the host may add to it
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**clean, "PIP_CONFIG_FILE": "/dev/null"}
+    )
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise ReleaseError(f"Could not {purpose}: {lines[-1] if lines else 'no output'}", log=lines[-20:])
+
+
+def prune(layout: Layout, wanted: dict[str, set[str]]) -> list[str]:
+    """Remove what no release uses, and what a killed deploy left; the names of what went."""
+    gone = []
+    for part in PARTS:
+        for entry in layout.store(part).glob("*"):
+            if entry.name not in wanted[part]:
+                shutil.rmtree(entry)
+                gone.append(f"{part}/{entry.name}")
+    for archive in layout.incoming.glob("*"):
+        archive.unlink()
+    return gone
