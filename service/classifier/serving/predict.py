@@ -1,0 +1,142 @@
+"""From texts to labels and probabilities, with LiteRT; shared by all threads of a worker."""
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+from ai_edge_litert.interpreter import Interpreter
+
+from classifier.bundle import Bundle
+from classifier.serving.tokenizer import Tokenizer
+
+SHORTEST_LENGTH = 16
+ID_BYTES = 4
+
+
+class PredictError(Exception):
+    """A model that cannot be run or gives no probabilities: one line, naming its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The likeliest label, its probability, and the probability of each label, in model order."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class Predictor:
+    """Predicts with the model of one bundle; threads may call it at the same time.
+
+    An interpreter works for one caller at a time, so idle ones wait in a pool and are handed out.
+    The last one given back is the next one taken: as many exist as were ever busy at once.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Take what `bundle` says; the model itself is opened by the first prediction.
+
+        So a Predictor may be made before a fork, and interpreters come into being after it.
+        """
+        self._model_path = bundle.model_path
+        self._labels = bundle.labels
+        self._max_length = bundle.tokenizer.max_length
+        self._tokenizer = Tokenizer(bundle.vocabulary, bundle.tokenizer.ngrams, self._max_length)
+        self._idle: list[_Runner] = []  # append and pop are atomic: no lock needed
+        self.ready = False  # True once this process has predicted
+
+    def warm_up(self, interpreters: int = 1) -> None:
+        """Predict once with each of `interpreters` interpreters; PredictError when that fails."""
+        runners = [self._open() for _ in range(interpreters)]
+        for runner in runners:
+            self._predict_one(runner, "warm up")
+        self._idle.extend(runners)
+        self.ready = True
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return one prediction for each text, in their order.
+
+        Texts are run one by one: a batch would save nothing (the work grows with the ids), while
+        this way no answer can depend on its neighbours, not even in the last bit.
+        """
+        try:
+            runner = self._idle.pop()
+        except IndexError:
+            runner = self._open()
+        predictions = [self._predict_one(runner, text) for text in texts]
+        # Only after success: an interpreter that raised is not used again.
+        self._idle.append(runner)
+        self.ready = self.ready or bool(predictions)
+        return predictions
+
+    def _open(self) -> "_Runner":
+        return _Runner(self._model_path, len(self._labels))
+
+    def _predict_one(self, runner: "_Runner", text: str) -> Prediction:
+        ids = self._tokenizer.encode(text)
+        values = runner.run(ids, padded_length(len(ids), self._max_length))
+        probability = max(values)
+        if not math.isfinite(sum(values)):
+            raise PredictError(f"{self._model_path}: gave {values} for a text; train again")
+        label = self._labels[values.index(probability)]
+        return Prediction(label, probability, dict(zip(self._labels, values, strict=True)))
+
+
+def padded_length(length: int, max_length: int) -> int:
+    """Return the power of two that `length` ids are padded to, so that shapes change rarely."""
+    bucket = SHORTEST_LENGTH
+    while bucket < length:
+        bucket *= 2
+    return min(bucket, max_length)
+
+
+class _Runner:
+    """One LiteRT interpreter and the input shape it is prepared for."""
+
+    def __init__(self, model_path: Path, label_count: int) -> None:
+        try:
+            self._interpreter = Interpreter(model_path=str(model_path), num_threads=1)
+        except ValueError as error:
+            raise PredictError(f"{model_path}: LiteRT cannot open it: {_line(error)}") from error
+        inputs, outputs = (
+            self._interpreter.get_input_details(),
+            self._interpreter.get_output_details(),
+        )
+        found = [(item["dtype"], len(item["shape"])) for item in inputs + outputs]
+        if found != [(numpy.int32, 2), (numpy.float32, 2)]:
+            raise PredictError(f"{model_path}: needs one int32 input and one float32 output")
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._model_path, self._label_count = model_path, label_count
+        self._length = 0
+
+    def run(self, ids: list[int], length: int) -> list[float]:
+        """Return the probabilities for `ids`, padded with 0 to `length`."""
+        padded = array("i", ids)
+        padded.frombytes(bytes((length - len(ids)) * ID_BYTES))
+        try:
+            if length != self._length:
+                self._interpreter.resize_tensor_input(self._input, (1, length))
+                self._interpreter.allocate_tensors()
+                self._length = length
+            self._interpreter.set_tensor(
+                self._input, numpy.frombuffer(padded, numpy.int32).reshape(1, length)
+            )
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise PredictError(
+                f"{self._model_path}: LiteRT cannot run it: {_line(error)}"
+            ) from error
+        output = self._interpreter.get_tensor(self._output)
+        if output.shape != (1, self._label_count):
+            raise PredictError(
+                f"{self._model_path}: gave {output.shape} numbers for 1 text and "
+                f"{self._label_count} labels"
+            )
+        return output[0].tolist()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
