@@ -85,7 +85,7 @@ def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
 def _content_part(cache: Path, part: str, files: dict[str, Path]) -> dict:
     # The same sum over paths and contents that the host makes of what it unpacked
     digest = hashlib.sha256()
-    for name in sorted(files, key=lambda name: Path(name)):
+    for name in sorted(files, key=Path):
         digest.update(f"{name}\0".encode())
         digest.update(hashlib.sha256(files[name].read_bytes()).digest())
     target = cache / f"{part}-{digest.hexdigest()}.tar"
@@ -119,13 +119,14 @@ def _keep(target: Path, data: bytes) -> None:
 
 
 def _download(requirements: Path, wheels: Path, host: dict) -> None:
-    # pip takes the newest tag at its word only: every older C library that the host also runs is named
+    # pip takes a platform's tag at its word: every older C library that the host runs is named
     major, minor = (int(number) for number in host["libc"].split(".")[:2])
     tags = [f"manylinux_{major}_{each}_{host['machine']}" for each in range(minor, 16, -1)]
     tags.append(f"manylinux2014_{host['machine']}")
     python = "cp" + host["python"].replace(".", "")
     command = [
-        sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps",
+        sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
+        "--no-deps",
         "--require-hashes", "--only-binary", ":all:", "--python-version", host["python"],
         "--implementation", "cp", "--abi", python, "--abi", "abi3", "--abi", "none",
         *(word for tag in tags for word in ("--platform", tag)),

@@ -63,7 +63,7 @@ def deploy(layout: Layout, release: Release) -> dict:
 
 
 def activate(layout: Layout, release_id: str) -> None:
-    """Start, gate, switch, prove; whatever fails, the old slot serves on and the new one is empty."""
+    """Start, gate, switch, prove; whatever fails, the old slot serves on, the new is empty."""
     before, slot = slots.live(layout), slots.idle(layout)
     warm = slots.release_in(layout, slot) == release_id and slots.is_current(layout, slot)
     try:

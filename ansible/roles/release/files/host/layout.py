@@ -37,7 +37,9 @@ class Layout:
             raw = json.loads(path.read_text())
             return cls(**{**raw, "root": Path(raw["root"]), "run_dir": Path(raw["run_dir"])})
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ReleaseError(f"{path} is not usable: {error}. Run configure.yml again.") from error
+            raise ReleaseError(
+                f"{path} is not usable: {error}. Run configure.yml again."
+            ) from error
 
     @property
     def releases(self) -> Path:
@@ -66,7 +68,7 @@ class Layout:
 
 
 def link(path: Path, target: str) -> None:
-    """Lead `path` to `target` in one rename(2): whoever looks sees the old or the new, never none."""
+    """Lead `path` to `target` in one rename(2): one always sees the old or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target)

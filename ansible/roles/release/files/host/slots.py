@@ -28,8 +28,10 @@ def release_in(layout: Layout, slot: str | None) -> str | None:
 
 
 def units_digest(slot: str) -> str:
-    """sha256 of the slot's unit files with all their overrides: what a running process began with."""
-    texts = [_systemctl("cat", f"classifier@{slot}.{kind}").stdout for kind in ("socket", "service")]
+    """sha256 of the slot's unit files with all their overrides: what a process began with."""
+    texts = [
+        _systemctl("cat", f"classifier@{slot}.{kind}").stdout for kind in ("socket", "service")
+    ]
     return hashlib.sha256("".join(texts).replace(slot, "%i").encode()).hexdigest()
 
 
@@ -56,7 +58,7 @@ def start(layout: Layout, slot: str, release_id: str) -> None:
 
 
 def stop(layout: Layout, slot: str) -> None:
-    """Stop what runs in a slot (requests in flight are answered first); never the one that serves."""
+    """Stop what runs in a slot (requests in flight are answered); never the one that serves."""
     if slot == live(layout):
         raise ReleaseError(f"Slot {slot} serves and is not stopped.")
     keep_warm(slot, None)

@@ -15,9 +15,7 @@ def held(layout: Layout) -> dict[str, list[str]]:
     """Digests in the store, by part."""
     return {
         part: sorted(
-            entry.name
-            for entry in layout.store(part).glob("*")
-            if not entry.name.startswith(".")
+            entry.name for entry in layout.store(part).glob("*") if not entry.name.startswith(".")
         )
         for part in PARTS
     }
@@ -100,11 +98,17 @@ def _run(command: list[str], purpose: str) -> None:
     # The lock alone decides what is installed: no pip setting of the host may add to it
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**clean, "PIP_CONFIG_FILE": "/dev/null"}
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**clean, "PIP_CONFIG_FILE": "/dev/null"},
     )
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        raise ReleaseError(f"Could not {purpose}: {lines[-1] if lines else 'no output'}", log=lines[-20:])
+        raise ReleaseError(
+            f"Could not {purpose}: {lines[-1] if lines else 'no output'}", log=lines[-20:]
+        )
 
 
 def prune(layout: Layout, wanted: dict[str, set[str]]) -> list[str]:

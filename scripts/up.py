@@ -1,0 +1,156 @@
+"""From texts to a URL that classifies, on this machine: environment, engine, training, deploy.
+
+Talk goes to stderr, the result to stdout; the very last line is the bare URL. Standard library
+only: it runs before there is an environment. A repeated run changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import environment
+from machine import HOST, ROOT, MachineError, ensure_docker, say
+
+BUNDLE = ROOT / "build" / "bundle"
+SAMPLE = ROOT / "service" / "sample_data"
+
+
+class Stages:
+    """Runs stages in order and remembers how long each took."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def run(self, name: str, work: Callable[[], object]) -> object:
+        say(f"\n== {name}")
+        began = time.monotonic()
+        result = work()
+        self.seconds[name] = time.monotonic() - began
+        return result
+
+
+def command(words: list[str], folder: Path, purpose: str, *, quiet: bool = False) -> str:
+    """Run a program with its talk on stderr; its stdout, when `quiet`. MachineError if it fails."""
+    done = subprocess.run(
+        words, cwd=folder, stdout=subprocess.PIPE if quiet else sys.stderr, text=True, check=False,
+        env={**os.environ, "PATH": f"{environment.VENV / 'bin'}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        raise MachineError(
+            f"{purpose} failed (exit code {done.returncode}); the reason stands above."
+        )
+    return done.stdout or ""
+
+
+def train(data: Path) -> dict:
+    """Train on `data`, unless the bundle is of that data already; the training's own summary."""
+    out = command(
+        [str(environment.VENV / "bin/python"), "-m", "classifier", "train", str(data),
+         "--output", str(BUNDLE)],
+        ROOT / "service", "Training", quiet=True,
+    )  # fmt: skip
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def deploy(port: int) -> None:
+    command(
+        ["ansible-playbook", "deploy.yml", "-e", f"docker_host_http_port={port}"],
+        ROOT / "ansible", "The deploy",
+    )  # fmt: skip
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that something other than our own host listens on."""
+    ours = subprocess.run(
+        ["docker", "port", HOST, "80"], capture_output=True, text=True, check=False
+    )
+    if ours.returncode == 0 and ours.stdout.strip().endswith(f":{port}"):
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise MachineError(
+                f"Port {port} can't be used ({error}). Take another: make up PORT={port + 1}"
+            ) from error
+
+
+def ask(url: str, text: str) -> dict:
+    """Classify one text through Nginx; the answer's only result."""
+    request = urllib.request.Request(  # noqa: S310 - our own http URL
+        f"{url}/v1/classify",
+        data=json.dumps({"text": text}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine
+        with opener.open(request, timeout=10) as answer:
+            return json.load(answer)["results"][0]
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise MachineError(f"{url} does not classify: {error}. Look: make status") from error
+
+
+def example() -> str:
+    """A text to ask with: the bundle's shortest golden text of some length."""
+    golden = [each["text"] for each in json.loads((BUNDLE / "bundle.json").read_text())["golden"]]
+    return min(golden, key=lambda text: (len(text) < 30, len(text)))
+
+
+def summary(url: str, trained: dict, stages: Stages, text: str, answer: dict) -> str:
+    times = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in stages.seconds.items())
+    return "\n".join([
+        "",
+        f"asked      {text}",
+        f"answered   {answer['label']} ({answer['probability']:.0%})",
+        f"accuracy   {trained['accuracy']:.1%} on {trained['held_out_texts']} held-out texts "
+        f"(trained on {trained['training_texts']}, labels: {len(trained['labels'])})",
+        f"took       {times}; {sum(stages.seconds.values()):.0f} s in all",
+        "next       open the URL, or ask it:",
+        f"           curl {url}/v1/classify --json '{{\"text\": \"...\"}}'",
+        "           make up DATA=folder   your own texts    make status   what is live",
+        "           make rollback   the release before      make down     take it all away",
+        url,
+    ])  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=SAMPLE, help="folder of class folders, or csv")
+    parser.add_argument("--port", type=int, default=8080, help="port of the URL on this machine")
+    args = parser.parse_args(argv)
+    data, stages = args.data.expanduser().resolve(), Stages()
+    try:
+        if not data.exists():
+            raise MachineError(f"There is no {args.data}. Name a folder or a csv: make up DATA=...")
+        stages.run("Environment", environment.ensure)
+        stages.run("Docker Engine", ensure_docker)
+        check_port(args.port)
+        trained = stages.run("Training", lambda: train(data))
+        stages.run("Deploy", lambda: deploy(args.port))
+        url, text = f"http://127.0.0.1:{args.port}", example()
+        answer = stages.run("Question", lambda: ask(url, text))
+    except MachineError as error:
+        say(f"\n{error}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped. Repeat `make up` to go on, or `make down` to take back what was made.")
+        return 130
+    print(summary(url, trained, stages, text, answer), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
