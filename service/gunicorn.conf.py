@@ -5,7 +5,9 @@ The listener comes from systemd (LISTEN_FDS); for development add --bind unix:/t
 
 import gc
 import os
+import signal
 import sys
+import traceback
 
 # numpy's own arithmetic is not used: without this it would start threads in the master.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -37,13 +39,37 @@ accesslog = None
 errorlog = "-"
 
 
-def when_ready(_server):
-    """Before the first fork, move all objects out of the collector's reach.
+def on_starting(server):
+    """Before systemd is told that the service is up, see whether its model predicts.
 
-    A collection in a worker writes to each object it visits, and would unshare its page.
+    A process of its own tries: interpreters must not exist before the workers are forked, and a
+    sandbox that the model cannot live in kills the process that tries it.
     """
+    # Out of the collector's reach: its visits write to each object, and would unshare its page.
     gc.collect()
     gc.freeze()
+    child = os.fork()
+    if child == 0:
+        _predict_and_exit(server.app.wsgi().extensions["serving"].predictor)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status < 0:
+        name = signal.Signals(-status).name
+        sys.exit(f"frontdesk cannot start: the first prediction was ended by {name}")
+    if status > 0:
+        sys.exit(status)  # the child has said why
+
+
+def _predict_and_exit(predictor):
+    status = 1
+    try:
+        predictor.warm_up()
+        status = 0
+    except PredictError as error:
+        print(f"frontdesk cannot start: {error}", file=sys.stderr, flush=True)
+    except BaseException:  # noqa: BLE001 - whatever it is, it must be seen before the process ends
+        traceback.print_exc()
+    finally:
+        os._exit(status)  # none of the master's own ways of ending apply here
 
 
 def post_worker_init(worker):

@@ -40,7 +40,6 @@ def create_app(settings: Settings) -> Flask:
     """Return the application for `settings`; BundleError when its bundle is not whole."""
     bundle = load(settings.bundle_dir)
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # would redirect, in HTML, where a 404 is due
     app.json.ensure_ascii, app.json.compact, app.json.sort_keys = False, True, False
@@ -64,7 +63,8 @@ def application() -> Flask:
 def classify() -> dict[str, Any]:
     """Label one text or a list of texts."""
     serving = _serving()
-    texts = read_texts(request, serving.bundle.limits)
+    limits, body_limit_bytes = serving.bundle.limits, serving.settings.body_limit_bytes
+    texts = read_texts(request, limits, body_limit_bytes)
     results = [_result(prediction) for prediction in serving.predictor.predict(texts)]
     return {"results": results, **serving.identity}
 

@@ -51,10 +51,6 @@ def _answer_http_exception(error: HTTPException) -> Response:
             headers["Allow"] = allowed
             method = shorten(request.method)
             message = f"{method} is not possible at {shorten(request.path)}; use {allowed}"
-        case 413:
-            limit = request.max_content_length
-            code = "body_too_large"
-            message = f"the body is longer than {limit} bytes; send less text in one request"
         case _:
             message = " ".join((error.description or error.name).split())
     response = error_response(status, code, message)

@@ -1,0 +1,87 @@
+"""The body of a request: read whole within its limit, and parsed as strict JSON."""
+
+import json
+from typing import Any, NoReturn
+
+from flask import Request
+from gunicorn.http.errors import ParseException
+
+from classifier.serving.errors import ApiError, shorten
+
+
+def read_json(request: Request, limit_bytes: int) -> Any:
+    """Return the JSON value that is the body of `request`; ApiError names what is wrong."""
+    _check_headers(request)
+    data = read_body(request, limit_bytes)
+    try:
+        return json.loads(
+            data.decode(), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
+        )
+    except UnicodeDecodeError as error:
+        message = f"the body is not UTF-8 at byte {error.start}; send JSON in UTF-8"
+        raise ApiError(400, "not_utf8", message) from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        message = f'the body is not JSON: {error.msg} at {place}; send {{"text": "..."}}'
+        raise ApiError(400, "not_json", message) from error
+    except RecursionError as error:
+        message = 'the body is nested too deeply; send {"text": "..."}'
+        raise ApiError(400, "nested_too_deeply", message) from error
+    except ValueError as error:  # Python refuses to read integers of thousands of digits
+        message = 'the body holds too long a number; send {"text": "..."}'
+        raise ApiError(400, "not_json", message) from error
+
+
+def read_body(request: Request, limit_bytes: int) -> bytes:
+    """Return the whole body.
+
+    Flask's own reading is not enough: where no length is announced it cuts what is over the
+    limit without a word, and it takes a body that ends before its announced length for whole.
+    """
+    announced = request.content_length
+    if announced is None and not request.environ.get("wsgi.input_terminated"):
+        return b""  # neither a length nor chunks: by HTTP there is no body
+    if announced is not None and announced > limit_bytes:
+        raise _too_large(limit_bytes)
+    try:
+        data = request.environ["wsgi.input"].read(limit_bytes + 1)
+    except (OSError, ParseException) as error:
+        message = "the body is malformed or ended early; send it again"
+        raise ApiError(400, "body_unreadable", message) from error
+    if len(data) > limit_bytes:
+        raise _too_large(limit_bytes)
+    if announced is not None and len(data) != announced:
+        message = f"the body has {len(data)} bytes, Content-Length is {announced}; send it again"
+        raise ApiError(400, "body_unreadable", message)
+    return data
+
+
+def _check_headers(request: Request) -> None:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+        found = shorten(request.headers.get("Content-Type", ""))
+        message = f"Content-Type is {found}; send application/json in UTF-8"
+        raise ApiError(415, "unsupported_media_type", message)
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        message = f"Content-Encoding is {shorten(encoding)}; send the body as it is"
+        raise ApiError(415, "unsupported_encoding", message)
+
+
+def _too_large(limit_bytes: int) -> ApiError:
+    message = f"the body is longer than {limit_bytes} bytes; send less text in one request"
+    return ApiError(413, "body_too_large", message)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ApiError(400, "duplicate_key", f"{shorten(repeated)} is given twice; send it once")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f'the body is not JSON: {name} is no JSON value; send {{"text": "..."}}'
+    raise ApiError(400, "not_json", message)

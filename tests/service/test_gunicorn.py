@@ -1,0 +1,314 @@
+"""The service as it runs on a host: under Gunicorn, on a Unix socket that systemd hands over."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from classifier import bundle as bundles
+from classifier.serving import gate
+from classifier.serving.predict import Predictor
+
+SERVICE_DIR = Path(__file__).parents[2] / "service"
+PATIENCE_SECONDS = 15
+
+# What systemd does: the socket is file descriptor 3, and LISTEN_PID is who may take it.
+LAUNCHER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3, inheritable=True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"])
+"""
+
+
+class Service:
+    """A running Gunicorn with its listener, as a systemd socket unit would hold it."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.socket_path = folder / "http.sock"
+        self.log_path = folder / "log"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.socket_path))
+        self.listener.listen(64)
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", LAUNCHER, str(self.listener.fileno())],
+                cwd=SERVICE_DIR,
+                env={**inherited, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+                pass_fds=[self.listener.fileno()],
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def workers(self) -> set[int]:
+        pid = self.process.pid
+        return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+    def connect(self) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(PATIENCE_SECONDS)
+        connection.sock.connect(str(self.socket_path))
+        return connection
+
+    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
+        with closing(self.connect()) as connection:
+            data = None if body is None else json.dumps(body)
+            connection.request(method, path, data, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, json.load(response)
+
+    def send(self, data: bytes) -> bytes:
+        """Send raw bytes, end the sending side, and return all that comes back."""
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.settimeout(PATIENCE_SECONDS)
+            raw.connect(str(self.socket_path))
+            raw.sendall(data)
+            raw.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: raw.recv(65_536), b""))
+
+    def kill(self) -> None:
+        for pid in [*self.workers(), self.process.pid] if self.process.poll() is None else []:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_SECONDS)
+        self.listener.close()
+
+
+@pytest.fixture
+def start(tmp_path, bundle_dir) -> Iterator:
+    """Return a function that starts the service with settings of its own."""
+    started = []
+
+    def start_service(**environment: str) -> Service:
+        environment = {"APP_BUNDLE_DIR": str(bundle_dir), **environment}
+        started.append(Service(tmp_path, environment))
+        return started[-1]
+
+    yield start_service
+    for service in started:
+        service.kill()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory, bundle_dir) -> Iterator[Service]:
+    """One service for all tests that leave it as it was."""
+    environment = {"APP_BUNDLE_DIR": str(bundle_dir), "APP_RELEASE_ID": "r1"}
+    service = Service(tmp_path_factory.mktemp("service"), environment)
+    wait_until(lambda: len(service.workers()) == 2)
+    yield service
+    service.kill()
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def pss_kib(pid: int) -> int:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
+def run_gate(service: Service, bundle_dir: Path, release_id: str) -> int:
+    options = {"socket": service.socket_path, "bundle": bundle_dir, "release-id": release_id}
+    return gate.main([f"--{name}={value}" for name, value in options.items()])
+
+
+def test_the_gate_passes_a_sound_service(service, bundle_dir, capsys):
+    assert run_gate(service, bundle_dir, "r1") == 0, capsys.readouterr().out
+
+
+def test_the_gate_refuses_another_release(service, bundle_dir, capsys):
+    assert run_gate(service, bundle_dir, "r2") == 1
+    failure = json.loads(capsys.readouterr().out)["failure"]
+    assert (failure["expected"], failure["got"]) == ("r2", "r1")
+
+
+def test_parallel_answers_do_not_cross(service, bundle_dir):
+    bundle = bundles.load(bundle_dir)
+    words = bundle.vocabulary[:100]
+    texts = [" ".join([words[n % 100], words[n // 5], "x" * (n % 40)]) for n in range(500)]
+    expected = [prediction.label for prediction in Predictor(bundle).predict(texts)]
+    probabilities = [item.probability for item in Predictor(bundle).predict(texts)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(
+            pool.map(lambda text: service.ask("POST", "/v1/classify", {"text": text}), texts)
+        )
+    results = [answer["results"][0] for _, answer in answers]
+    assert [result["label"] for result in results] == expected
+    found = [result["probability"] for result in results]
+    assert found == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_memory_stays_below_110_mb(service):
+    service.ask("POST", "/v1/classify", {"texts": ["hello"] * 64})
+    pids = [service.process.pid, *service.workers()]
+    assert len(pids) == 3
+    assert sum(map(pss_kib, pids)) < 110 * 1024
+
+
+def chunked(body: str) -> bytes:
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body.encode())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        # chunked: at the limit, over it, cut short, and no chunks at all
+        (
+            "Transfer-Encoding: chunked",
+            b"10000\r\n%b\r\n" % (b" " * 65_536) * 2 + b"0\r\n\r\n",
+            413,
+        ),
+        ("Transfer-Encoding: chunked", b'd\r\n{"text"', 400),
+        ("Transfer-Encoding: chunked", b"zz\r\n", 400),
+        # a length that is right, too large to read, longer than the body, shorter, not a number
+        ("Content-Length: 13", b'{"text": "a"}', 200),
+        ("Content-Length: 65537", b"", 413),
+        ("Content-Length: 99999999999999", b"", 413),
+        ("Content-Length: 20", b'{"text": "a"}', 400),
+        ("Content-Length: 12", b'{"text": "a"}', 400),
+        ("Content-Length: -1", b"", 400),
+        ("X: y", b"", 400),
+        ("Host: [", b"", 400),
+        ("X-Request-ID: \xff", b"", 400),
+    ],
+)
+def test_a_raw_request_gets_its_status(service, head, body, status):
+    request = (
+        "POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Connection: close\r\n{head}\r\n\r\n"
+    )
+    answer = service.send(request.encode("latin-1") + body)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert "Traceback" not in service.log
+
+
+def test_a_client_that_leaves_midway_harms_nothing(service):
+    head = b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n"
+    for _ in range(50):
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.connect(str(service.socket_path))
+            raw.sendall(head)
+    status, _ = service.ask("POST", "/v1/classify", {"text": "hello"})
+    assert status == 200
+    assert "Traceback" not in service.log
+
+
+def test_it_is_ready_within_seconds(start):
+    begun = time.monotonic()
+    service = start()
+    status, answer = service.ask("GET", "/readyz")  # waits in the socket until a worker is there
+    assert (status, answer["status"]) == (200, "ready")
+    assert time.monotonic() - begun < 5
+
+
+def test_a_killed_worker_is_replaced(start):
+    service = start()
+    wait_until(lambda: len(service.workers()) == 2)
+    before = service.workers()
+    os.kill(min(before), signal.SIGKILL)
+    wait_until(lambda: len(service.workers() - before) == 1)
+    for _ in range(20):
+        assert service.ask("POST", "/v1/classify", {"text": "hello"})[0] == 200
+    assert max(before) in service.workers()
+
+
+def test_a_request_in_flight_is_answered_before_the_service_stops(start):
+    service = start()
+    service.ask("GET", "/readyz")
+    with closing(service.connect()) as connection:
+        body = b'{"text": "hello"}'
+        connection.putrequest("POST", "/v1/classify")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body[:5])
+        time.sleep(0.2)
+        service.process.terminate()
+        time.sleep(0.5)
+        connection.send(body[5:])
+        assert connection.getresponse().status == 200
+    assert service.process.wait(PATIENCE_SECONDS) == 0
+    assert service.socket_path.exists()  # it is systemd's, and the next master's
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"APP_BUNDLE_DIR": "/nowhere"}, "/nowhere: no such folder"),
+        ({"APP_BUNDLE_DIR": ""}, "APP_BUNDLE_DIR is empty"),
+        ({"APP_WORKERS": "many"}, "APP_WORKERS is 'many'"),
+        ({"APP_WORKER": "2"}, "APP_WORKER is not a setting"),
+    ],
+)
+def test_what_prevents_a_start_is_said_in_one_line(start, environment, reason):
+    service = start(**environment)
+    assert service.process.wait(PATIENCE_SECONDS) == 1
+    (line,) = service.log.splitlines()
+    assert line.startswith(f"frontdesk cannot start: {reason}")
+
+
+def test_a_model_that_cannot_predict_stops_the_service(start, bundle_dir, tmp_path):
+    sound = bundles.load(bundle_dir)
+    broken = bundles.write(
+        tmp_path / "bundle",
+        model=b"\x1c\0\0\0TFL3" + bytes(100),
+        training=sound.card["training"],
+        **{
+            name: getattr(sound, name)
+            for name in ("vocabulary", "labels", "tokenizer", "limits", "metrics", "golden")
+        },
+    )
+    service = start(APP_BUNDLE_DIR=str(broken.path))
+    assert service.process.wait(PATIENCE_SECONDS) == 1
+    reason = f"frontdesk cannot start: {broken.model_path}: LiteRT cannot open it"
+    assert len([line for line in service.log.splitlines() if line.startswith(reason)]) == 1
+    assert "Traceback" not in service.log
+    assert "Booting worker" not in service.log
+
+
+@pytest.mark.parametrize(
+    ("trial", "status", "reason"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", 1, "the first prediction was ended by SIGSEGV"),
+        ("raise RuntimeError('surprise')", 1, "RuntimeError: surprise"),
+        ("pass", 0, ""),
+    ],
+)
+def test_a_first_prediction_that_dies_stops_the_start(bundle_dir, trial, status, reason):
+    program = f"""
+import os, runpy, signal
+from types import SimpleNamespace
+def warm_up():
+    {trial}
+serving = SimpleNamespace(predictor=SimpleNamespace(warm_up=warm_up))
+application = SimpleNamespace(extensions=dict(serving=serving))
+server = SimpleNamespace(app=SimpleNamespace(wsgi=lambda: application))
+runpy.run_path("gunicorn.conf.py")["on_starting"](server)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=SERVICE_DIR,
+        env={**os.environ, "APP_BUNDLE_DIR": str(bundle_dir), "PYTHONPATH": str(SERVICE_DIR)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == status
+    assert reason in ended.stderr
