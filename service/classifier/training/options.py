@@ -1,0 +1,89 @@
+"""The settings of training as options of the command line, each with what it is good for."""
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Callable
+
+from classifier.training.settings import Settings
+
+
+def fraction(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _part(text: str) -> float:
+    return _number(text, float, lambda value: 0 < value <= 0.5, "a number above 0, at most 0.5")
+
+
+def _rate(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value < 1, "a number from 0 to below 1")
+
+
+def _positive(text: str) -> float:
+    return _number(text, float, lambda value: 0 < value < math.inf, "a number above 0")
+
+
+def _count(text: str) -> int:
+    return _number(text, int, lambda value: 1 <= value < 2**31, "a whole number, 1 or more")
+
+
+def _seed(text: str) -> int:
+    return _number(text, int, lambda value: 0 <= value < 2**31, "a whole number, 0 or more")
+
+
+# setting: how it is parsed, what it does
+_OPTIONS: dict[str, tuple[Callable[[str], float], str]] = {
+    "ngrams": (_count, "use runs of up to this many words"),
+    "max_tokens": (_count, "most entries in the vocabulary"),
+    "min_count": (_count, "leave out words and runs seen fewer times than this"),
+    "max_length": (_count, "most ids of a text; the rest is cut"),
+    "dimensions": (_count, "length of an embedding vector"),
+    "token_dropout": (_rate, "share of tokens hidden in each training step"),
+    "dropout": (_rate, "share of the averaged vector hidden in each training step"),
+    "strength": (_positive, "how freely single words may decide; smaller is more cautious"),
+    "batch_size": (_count, "texts in a training step"),
+    "epochs": (_count, "most passes over the texts"),
+    "patience": (_count, "stop after this many passes without a better validation loss"),
+    "learning_rate": (_positive, "Adam's step size; Keras's default is 0.001"),
+    "beta_1": (_rate, "Adam's memory of the gradient; Keras's default is 0.9"),
+    "beta_2": (_rate, "Adam's memory of its square; Keras's default is 0.999"),
+    "epsilon": (_positive, "Adam's guard against division by zero; Keras's default is 1e-07"),
+    "bundle_megabytes": (_positive, "largest bundle; a smaller one knows fewer words"),
+    "validation_fraction": (_part, "share of the texts that decides when to stop"),
+    "test_fraction": (_part, "share held out to measure on; not used with --test"),
+    "seed": (_seed, "the same seed and data give the same bundle"),
+}
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Give `parser` an option for each setting, its default stated."""
+    group = parser.add_argument_group("settings (the defaults fit any data)")
+    for field in dataclasses.fields(Settings):
+        parse, text = _OPTIONS[field.name]
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=parse,
+            default=field.default,
+            metavar="N",
+            help=f"{text} (default {field.default:g})",
+        )
+
+
+def to_settings(args: argparse.Namespace) -> Settings:
+    """Return the settings that the parsed options ask for."""
+    names = [field.name for field in dataclasses.fields(Settings)]
+    return Settings(**{name: getattr(args, name) for name in names})
+
+
+def _number(
+    text: str, kind: type[float] | type[int], accepts: Callable[[float], bool], wanted: str
+) -> float:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not accepts(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+    return value

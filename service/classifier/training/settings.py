@@ -1,0 +1,28 @@
+"""What a training run can be told. Free of TensorFlow."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides which model comes out of the data; the defaults fit any of it."""
+
+    ngrams: int = 2
+    max_tokens: int = 100_000
+    min_count: int = 2
+    max_length: int = 1024
+    dimensions: int = 32
+    token_dropout: float = 0.3
+    dropout: float = 0.3
+    strength: float = 30.0
+    batch_size: int = 64
+    epochs: int = 30
+    patience: int = 3
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    bundle_megabytes: float = 28.0
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.1
+    seed: int = 1
