@@ -42,23 +42,22 @@ def deploy(layout: Layout, release: Release) -> dict:
     """Install what the store lacks, start the release in the idle slot, gate it, switch to it."""
     began = time.monotonic()
     with locked(layout):
-        clean(layout)
-        if is_live(layout, release.parts):
-            return {"changed": False, "release": live_release(layout).id}
-        for part in PARTS:
-            store.install(layout, part, release.parts[part])
-        releases.create(layout, release)
         try:
+            if is_live(layout, release.parts):
+                return {"changed": False, "release": live_release(layout).id}
+            for part in PARTS:
+                store.install(layout, part, release.parts[part])
+            releases.create(layout, release)
             activate(layout, release.id)
+            releases.mark(layout, release.id, "good")
         except ReleaseError as error:
-            releases.mark(layout, release.id, "bad")
             releases.record(layout, "refused", release.id, who=release.who, why=str(error))
             raise
-        releases.mark(layout, release.id, "good")
+        finally:
+            clean(layout)
         seconds = round(time.monotonic() - began, 1)
-        releases.record(layout, "deploy", release.id, who=release.who, seconds=seconds,
-                        slot=slots.live(layout))  # fmt: skip
-        clean(layout)
+        slot = slots.live(layout)
+        releases.record(layout, "deploy", release.id, who=release.who, seconds=seconds, slot=slot)
     return {"changed": True, "release": release.id, "seconds": seconds}
 
 
@@ -93,8 +92,8 @@ def rollback(layout: Layout, to: str | None, who: str) -> dict:
         target = releases.read(layout, to or _previous_good(layout, current))
         if target.id == current.id:
             raise ReleaseError(f"Release {target.id} is live already.")
-        if releases.mark(layout, target.id) == "bad":
-            raise ReleaseError(f"Release {target.id} failed its gate once and is not gone back to.")
+        if releases.mark(layout, target.id) == "staged":
+            raise ReleaseError(f"Release {target.id} never passed its gate. Deploy it instead.")
         activate(layout, target.id)
         releases.mark(layout, current.id, "rolled_back")
         releases.mark(layout, target.id, "good")

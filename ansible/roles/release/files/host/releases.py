@@ -8,7 +8,7 @@ from pathlib import Path
 
 from layout import PARTS, Layout, ReleaseError, link, write
 
-MARKS = ("staged", "good", "bad", "rolled_back")
+MARKS = ("staged", "good", "rolled_back")
 
 
 @dataclass(frozen=True)

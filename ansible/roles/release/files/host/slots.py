@@ -52,9 +52,9 @@ def start(layout: Layout, slot: str, release_id: str) -> None:
     began = time.time()
     _systemctl("restart", f"classifier@{slot}.socket")
     if _systemctl("start", service).returncode:
-        lines = journal(slot, began)
-        raise ReleaseError("The candidate does not start.", log=lines, expected="a running unit",
-                           got=lines[-1] if lines else "no log line")  # fmt: skip
+        own = journal(slot, began, f"_SYSTEMD_UNIT={service}") or ["nothing in its log"]
+        raise ReleaseError("The candidate does not start.", expected="a running unit", got=own[-1],
+                           log=journal(slot, began))  # fmt: skip
 
 
 def stop(layout: Layout, slot: str) -> None:
@@ -143,11 +143,12 @@ def ask_edge(layout: Layout, release_id: str, seconds: float = 10) -> None:
         time.sleep(0.1)
 
 
-def journal(slot: str, since: float) -> list[str]:
-    """The unit's last 20 log lines since a UNIX time."""
+def journal(slot: str, since: float, match: str = "") -> list[str]:
+    """The unit's last 20 log lines since a UNIX time; only the process's own with a `match`."""
+    whose = [match] if match else ["--unit", f"classifier@{slot}.service"]
     done = subprocess.run(
-        ["journalctl", "--unit", f"classifier@{slot}.service", "--since", f"@{int(since)}",
-         "--output", "cat", "--no-pager", "--lines", "20"],
+        ["journalctl", *whose, "--since", f"@{int(since)}", "--output", "cat", "--no-pager",
+         "--lines", "20"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.stdout.strip().splitlines()
