@@ -1,0 +1,15 @@
+def test_every_unit_is_well(host):
+    failed = host.run("systemctl list-units --failed --plain --no-legend")
+    assert failed.stdout == "", failed.stdout
+
+
+def test_only_the_web_server_and_a_wanted_ssh_listen(host):
+    wanted = {"80"} | ({"22"} if host.service("ssh").is_enabled else set())
+    lines = host.check_output("ss --no-header --listening --tcp --udp --numeric").splitlines()
+    assert {line.split()[4].rsplit(":", 1)[1] for line in lines} == wanted
+
+
+def test_the_page_is_reached_from_the_control_machine_and_the_application_is_not(host):
+    listeners = host.check_output("ss --no-header --listening --tcp --processes").splitlines()
+    assert listeners
+    assert not [line for line in listeners if "gunicorn" in line or "python" in line]

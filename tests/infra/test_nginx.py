@@ -1,0 +1,147 @@
+import json
+import uuid
+
+import pytest
+
+CSP_SOURCES = {"script-src", "style-src", "connect-src", "img-src"}
+
+
+def classify(ask, body, *options):
+    return ask("/v1/classify", "--header", "Content-Type: application/json", "--data-binary", body,
+               *options)  # fmt: skip
+
+
+def test_it_runs_now_and_after_a_restart(host):
+    assert host.service("nginx").is_running
+    assert host.service("nginx").is_enabled
+
+
+def test_its_configuration_is_valid(host):
+    assert host.run("nginx -t -q").rc == 0
+
+
+def test_its_unit_is_shut_in(host):
+    report = host.check_output("systemd-analyze security --no-pager nginx.service")
+    assert float(report.split("Overall exposure level for")[1].split()[1]) <= 3.0
+
+
+def test_it_comes_back_when_it_is_killed(host):
+    assert "Restart=always" in host.check_output("systemctl show nginx.service").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/app.css", "text/css; charset=utf-8"),
+        ("/app.js", "javascript; charset=utf-8"),
+        ("/favicon.svg", "image/svg+xml; charset=utf-8"),
+    ],
+)
+def test_the_page_comes_from_disk(ask, path, kind):
+    answer = ask(path)
+    assert answer.status == 200
+    assert answer.headers["content-type"].endswith(kind)
+    assert answer.headers["server"] == "nginx"
+    assert answer.body
+
+
+def test_the_page_is_the_live_releases_own(host, ask):
+    served = ask("/index.html").body
+    assert (
+        served.strip()
+        == host.file("/opt/frontdesk/live/release/app/web/index.html").content_string.strip()
+    )
+
+
+def test_a_text_is_classified(ask):
+    answer = classify(ask, '{"text": "My parcel has not arrived yet, where is the courier?"}')
+    assert answer.status == 200
+    result = answer.json["results"][0]
+    assert result["label"] == "delivery"
+    assert result["probability"] == max(result["probabilities"].values())
+    assert sum(result["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert answer.json["release_id"]
+    assert answer.json["model_id"]
+
+
+def test_several_texts_are_classified_in_order(ask):
+    texts = ["I forgot my password and can't log in", "please refund the double charge on my card"]
+    answer = classify(ask, json.dumps({"texts": texts}))
+    assert [result["label"] for result in answer.json["results"]] == ["login", "billing"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/model"])
+def test_the_application_tells_how_it_is(ask, path):
+    assert ask(path).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "status", "code"),
+    [
+        ("/nothing", [], 404, "not_found"),
+        ("/.git/config", [], 404, "not_found"),
+        ("/index.html", ["--request", "POST", "--data", "x"], 405, "method_not_allowed"),
+        ("/v1/nothing", [], 404, "not_found"),
+        ("/v1/classify", [], 405, "method_not_allowed"),
+        ("/" + "a" * 9000, [], 414, "uri_too_long"),
+        ("/", ["--header", "X-Long: " + "a" * 9000], 431, "headers_too_large"),
+        ("/", ["--header", "Host: a b"], 400, "bad_request"),
+    ],
+)
+def test_every_refusal_is_json_with_a_request_id(ask, path, options, status, code):
+    answer = ask(path, *options)
+    assert answer.status == status
+    assert answer.headers["content-type"].startswith("application/json")
+    assert answer.json["error"]["code"] == code
+    assert answer.json["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("encoding", ["Expect:", "Transfer-Encoding: chunked"])
+def test_a_body_over_the_limit_is_refused(host, ask, encoding):
+    host.run("head --bytes 65537 /dev/zero | tr '\\0' a > /tmp/body")
+    answer = classify(ask, "@/tmp/body", "--header", encoding)
+    assert answer.status == 413
+    assert answer.json["error"]["code"] == "body_too_large"
+    assert "65536" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not json", '{"text": ""}', '{"text": 5}', "[]", '{"texts": []}',
+     json.dumps({"text": "a" * 10_001}), json.dumps({"texts": ["a"] * 65})],
+)  # fmt: skip
+def test_bad_requests_are_refused_in_json(ask, body):
+    answer = classify(ask, body)
+    assert 400 <= answer.status < 500
+    assert answer.json["error"]["message"]
+    assert answer.json["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/healthz", "/v1/classify"])
+def test_every_answer_carries_the_security_headers(ask, path):
+    headers = ask(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert {policy[name] for name in CSP_SOURCES} == {"'self'"}
+
+
+@pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_3", True), ("two words", False)])
+def test_a_clients_request_id_is_kept_when_it_is_harmless(ask, sent, kept):
+    answer = ask("/healthz", "--header", f"X-Request-ID: {sent}")
+    assert (answer.headers["x-request-id"] == sent) is kept
+
+
+def test_each_request_is_one_line_of_json_in_the_log(host, ask):
+    name = uuid.uuid4().hex
+    ask('/%22%0a{"status":200}', "--header", f"X-Request-ID: {name}")
+    lines = host.file("/var/log/nginx/access.log").content_string.splitlines()
+    entry = [json.loads(line) for line in lines if name in line]
+    assert [(each["status"], each["request_id"]) for each in entry] == [(404, name)]
+
+
+def test_internals_stay_inside(ask):
+    assert "x-worker" not in ask("/readyz").headers
