@@ -305,7 +305,7 @@ runpy.run_path("gunicorn.conf.py")["on_starting"](server)
     ended = subprocess.run(
         [sys.executable, "-c", program],
         cwd=SERVICE_DIR,
-        env={**os.environ, "APP_BUNDLE_DIR": str(bundle_dir), "PYTHONPATH": str(SERVICE_DIR)},
+        env={"APP_BUNDLE_DIR": str(bundle_dir), "PYTHONPATH": str(SERVICE_DIR)},
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from classifier.bundle import Bundle, GoldenText
-from classifier.serving.unix_http import Answer, AskError, Connection
+from classifier.serving.unix_http import Answer, AskError, AskTimeoutError, Connection
 
 PAUSE_SECONDS = 0.05
 MOST_WORKERS = 64
@@ -71,6 +71,7 @@ class Candidate:
         return f"{median} (median), budget {budget}"
 
     def _first_answer(self) -> Answer:
+        reason = ""
         while True:
             try:
                 with closing(self._connect()) as connection:
@@ -78,6 +79,8 @@ class Candidate:
                 if answer.status != 503:
                     return answer
                 reason = f"GET /readyz answered 503: {_shown(answer.body)}"
+            except AskTimeoutError as error:
+                reason = reason or str(error)  # what came before says more than that time is up
             except AskError as error:
                 if not error.passing:
                     raise _no_answer(error) from error

@@ -18,6 +18,10 @@ class AskError(Exception):
         self.passing = passing
 
 
+class AskTimeoutError(AskError):
+    """The deadline passed before there was a whole answer."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back for `question` ("GET /readyz"), and how many seconds it took."""
@@ -46,7 +50,7 @@ class Connection:
             self._socket.connect(path)
         except TimeoutError as error:
             self._socket.close()
-            raise AskError(f"{path} took no connection in time") from error
+            raise AskTimeoutError(f"{path} took no connection in time") from error
         except OSError as error:
             self._socket.close()
             passing = isinstance(error, FileNotFoundError | ConnectionError | BlockingIOError)
@@ -65,7 +69,7 @@ class Connection:
             response = self._http.getresponse()
             content = response.read(LONGEST_BODY + 1)
         except TimeoutError as error:
-            raise AskError(f"{question} got no whole answer in time") from error
+            raise AskTimeoutError(f"{question} got no whole answer in time") from error
         except (ConnectionError, http.client.IncompleteRead) as error:
             raise AskError(f"{question} ended without an answer", passing=True) from error
         except (http.client.HTTPException, OSError, ValueError) as error:
