@@ -109,15 +109,16 @@ def service(tmp_path_factory, bundle_dir) -> Iterator[Service]:
     """One service for all tests that leave it as it was."""
     environment = {"APP_BUNDLE_DIR": str(bundle_dir), "APP_RELEASE_ID": "r1"}
     service = Service(tmp_path_factory.mktemp("service"), environment)
-    wait_until(lambda: len(service.workers()) == 2)
+    wait_until(service, lambda: len(service.workers()) == 2)
     yield service
     service.kill()
 
 
-def wait_until(condition) -> None:
+def wait_until(service: Service, condition) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert service.process.poll() is None, service.log
+        assert time.monotonic() < deadline, service.log
         time.sleep(0.02)
 
 
@@ -221,10 +222,10 @@ def test_it_is_ready_within_seconds(start):
 
 def test_a_killed_worker_is_replaced(start):
     service = start()
-    wait_until(lambda: len(service.workers()) == 2)
+    wait_until(service, lambda: len(service.workers()) == 2)
     before = service.workers()
     os.kill(min(before), signal.SIGKILL)
-    wait_until(lambda: len(service.workers() - before) == 1)
+    wait_until(service, lambda: len(service.workers() - before) == 1)
     for _ in range(20):
         assert service.ask("POST", "/v1/classify", {"text": "hello"})[0] == 200
     assert max(before) in service.workers()
