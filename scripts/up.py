@@ -21,7 +21,6 @@ from pathlib import Path
 import environment
 from machine import HOST, ROOT, MachineError, ensure_docker, say
 
-BUNDLE = ROOT / "build" / "bundle"
 SAMPLE = ROOT / "service" / "sample_data"
 
 
@@ -54,27 +53,29 @@ def command(words: list[str], folder: Path, purpose: str, *, quiet: bool = False
     return done.stdout or ""
 
 
-def train(data: Path) -> dict:
+def train(data: Path, bundle: Path) -> dict:
     """Train on `data`, unless the bundle is of that data already; the training's own summary."""
     out = command(
         [str(environment.VENV / "bin/python"), "-m", "classifier", "train", str(data),
-         "--output", str(BUNDLE)],
+         "--output", str(bundle)],
         ROOT / "service", "Training", quiet=True,
     )  # fmt: skip
     return json.loads(out.strip().splitlines()[-1])
 
 
-def deploy(port: int) -> None:
+def deploy(inventory: Path, bundle: Path, port: int) -> None:
     command(
-        ["ansible-playbook", "deploy.yml", "-e", f"docker_host_http_port={port}"],
+        ["ansible-playbook", "deploy.yml", "--inventory", str(inventory),
+         "--extra-vars", f"docker_host_http_port={port}",
+         "--extra-vars", json.dumps({"release_bundle_dir": str(bundle)})],
         ROOT / "ansible", "The deploy",
     )  # fmt: skip
 
 
-def check_port(port: int) -> None:
+def check_port(host: str, port: int) -> None:
     """Refuse a port that something other than our own host listens on."""
     ours = subprocess.run(
-        ["docker", "port", HOST, "80"], capture_output=True, text=True, check=False
+        ["docker", "port", host, "80"], capture_output=True, text=True, check=False
     )
     if ours.returncode == 0 and ours.stdout.strip().endswith(f":{port}"):
         return
@@ -103,17 +104,18 @@ def ask(url: str, text: str) -> dict:
         raise MachineError(f"{url} does not classify: {error}. Look: make status") from error
 
 
-def example() -> str:
-    """A text to ask with: the bundle's shortest golden text of some length."""
-    golden = [each["text"] for each in json.loads((BUNDLE / "bundle.json").read_text())["golden"]]
-    return min(golden, key=lambda text: (len(text) < 30, len(text)))
+def example(bundle: Path) -> str:
+    """A text to ask with: of the bundle's short golden texts the one with the surest answer."""
+    golden = json.loads((bundle / "bundle.json").read_text())["golden"]
+    surest = max(golden, key=lambda each: (len(each["text"]) <= 100, each["probability"]))
+    return surest["text"].strip()
 
 
 def summary(url: str, trained: dict, stages: Stages, text: str, answer: dict) -> str:
     times = ", ".join(f"{name.lower()} {seconds:.0f} s" for name, seconds in stages.seconds.items())
     return "\n".join([
         "",
-        f"asked      {text}",
+        f"asked      {' '.join(text.split())[:200]}",
         f"answered   {answer['label']} ({answer['probability']:.0%})",
         f"accuracy   {trained['accuracy']:.1%} on {trained['held_out_texts']} held-out texts "
         f"(trained on {trained['training_texts']}, labels: {len(trained['labels'])})",
@@ -130,17 +132,21 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=SAMPLE, help="folder of class folders, or csv")
     parser.add_argument("--port", type=int, default=8080, help="port of the URL on this machine")
+    parser.add_argument("--bundle", type=Path, default=ROOT / "build/bundle")
+    parser.add_argument("--inventory", type=Path, default=ROOT / "ansible/inventory/local.yml")
+    parser.add_argument("--host", default=HOST, help="the inventory's Docker host")
     args = parser.parse_args(argv)
+    bundle = args.bundle.resolve()
     data, stages = args.data.expanduser().resolve(), Stages()
     try:
         if not data.exists():
             raise MachineError(f"There is no {args.data}. Name a folder or a csv: make up DATA=...")
         stages.run("Environment", environment.ensure)
         stages.run("Docker Engine", ensure_docker)
-        check_port(args.port)
-        trained = stages.run("Training", lambda: train(data))
-        stages.run("Deploy", lambda: deploy(args.port))
-        url, text = f"http://127.0.0.1:{args.port}", example()
+        check_port(args.host, args.port)
+        trained = stages.run("Training", lambda: train(data, bundle))
+        stages.run("Deploy", lambda: deploy(args.inventory.resolve(), bundle, args.port))
+        url, text = f"http://127.0.0.1:{args.port}", example(bundle)
         answer = stages.run("Question", lambda: ask(url, text))
     except MachineError as error:
         say(f"\n{error}")

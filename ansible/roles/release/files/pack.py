@@ -75,7 +75,7 @@ def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
     try:
         loaded = load(bundle)
     except BundleError as error:
-        raise PackError(f"{error} Train one with: make train") from error
+        raise PackError(f"{error} Train one with: make up DATA=folder") from error
     files = {path.name: path for path in bundle.iterdir()}
     card = {"model_id": loaded.model_id, "accuracy": loaded.metrics["accuracy"],
             "labels": len(loaded.labels)}  # fmt: skip

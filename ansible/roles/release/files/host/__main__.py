@@ -13,7 +13,7 @@ import deploy
 import releases
 import slots
 import status
-from layout import PARTS, SLOTS, Layout, ReleaseError
+from layout import PARTS, Layout, ReleaseError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     back.add_argument("--to", metavar="RELEASE")
     back.add_argument("--who", required=True)
     old = verbs.add_parser("retire", help="stop a slot that was kept warm")
-    old.add_argument("slot", choices=SLOTS)
+    old.add_argument("slot")
     return root
 
 

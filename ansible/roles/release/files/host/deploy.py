@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import releases
 import slots
 import store
-from layout import PARTS, SLOTS, Layout, ReleaseError
+from layout import PARTS, Layout, ReleaseError
 from releases import Release
 
 
@@ -128,7 +128,7 @@ def retire(layout: Layout, slot: str) -> dict:
 
 def clean(layout: Layout) -> None:
     """Remove what nobody needs: old and half-made releases, and parts that no release uses."""
-    held = {slots.release_in(layout, slot) for slot in SLOTS} - {None}
+    held = {slots.release_in(layout, slot) for slot in layout.slots} - {None}
     releases.prune(layout, held)
     kept = releases.listed(layout)
     store.prune(layout, {part: {each.parts[part] for each in kept} for part in PARTS})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PARTS = ("env", "app", "model")
-SLOTS = ("blue", "green")
 
 
 class ReleaseError(Exception):
@@ -23,6 +22,7 @@ class Layout:
     """The settings that Ansible wrote for this program; `root` holds everything else."""
 
     root: Path
+    slots: list[str]
     run_dir: Path
     gate_user: str
     gate_timeout_seconds: int

@@ -6,17 +6,17 @@ import subprocess
 import time
 import urllib.request
 
-from layout import SLOTS, Layout, ReleaseError, link, write
+from layout import Layout, ReleaseError, link, write
 
 
 def live(layout: Layout) -> str | None:
     """The name of the slot that serves; None before the first deploy."""
     name = layout.live.readlink().name if layout.live.is_symlink() else None
-    return name if name in SLOTS else None
+    return name if name in layout.slots else None
 
 
 def idle(layout: Layout) -> str:
-    return next(slot for slot in SLOTS if slot != live(layout))
+    return next(slot for slot in layout.slots if slot != live(layout))
 
 
 def release_in(layout: Layout, slot: str | None) -> str | None:

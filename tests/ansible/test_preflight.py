@@ -1,0 +1,47 @@
+"""A wrong variable is refused by name, in seconds, before anything is asked of a host."""
+
+import pytest
+
+PLAYBOOKS = ["provision", "configure", "release", "rollback", "status"]
+
+
+def deploy(run, root, *options):
+    return run(
+        "ansible-playbook",
+        "configure.yml",
+        *options,
+        folder=root / "ansible",
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("release_kep=3", ["Unknown variable release_kep", "release_keep"]),
+        ("app_body_limit=5", ["Unknown variable app_body_limit", "app_body_limit_bytes"]),
+        ("nginx_listen_port=eighty", ["nginx_listen_port", "int"]),
+        ("classifier_workers=many", ["classifier_workers", "int"]),
+    ],
+)
+def test_a_wrong_variable_is_refused_by_name(run, root, setting, words):
+    done = deploy(run, root, "-e", setting)
+    assert done.returncode != 0
+    said = done.stdout + done.stderr
+    assert [word for word in words if word not in said] == []
+    assert "TASK [base" not in said
+
+
+@pytest.mark.parametrize("playbook", [*PLAYBOOKS, "deploy", "remove"])
+def test_playbooks_have_valid_syntax(run, root, playbook):
+    run("ansible-playbook", "--syntax-check", f"{playbook}.yml", folder=root / "ansible")
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_every_playbook_checks_its_variables_first(run, root, playbook):
+    words = ["ansible-playbook", f"{playbook}.yml", "-e", "release_kep=3"]
+    done = run(*words, folder=root / "ansible",
+               check=False, timeout=60)  # fmt: skip
+    assert done.returncode != 0
+    assert "Unknown variable release_kep" in done.stdout + done.stderr

@@ -1,0 +1,340 @@
+"""The host's release program on a real folder tree; only systemd and the gate are stood in for."""
+
+import io
+import json
+import tarfile
+
+import deploy
+import layout as layouts
+import pytest
+import releases
+import slots
+import status
+import store
+from layout import PARTS, Layout, ReleaseError
+from releases import Release
+
+
+class Host:
+    """Counts what would be done to systemd, and answers as it would."""
+
+    def __init__(self, layout):
+        self.layout = layout
+        self.running = set()
+        self.warm = {}
+        self.bad = set()  # releases that fail their gate
+        self.unreachable = set()  # releases that Nginx does not lead to
+        self.units = "1"
+        self.number = 0
+
+    def start(self, layout, slot, release_id):
+        slots.stop(layout, slot)
+        layouts.link(layout.slot(slot) / "release", f"../../releases/{release_id}")
+        layouts.write(layout.slot(slot) / "units", self.units)
+        self.running.add(slot)
+
+    def stop(self, layout, slot):
+        assert slot != slots.live(layout)
+        self.running.discard(slot)
+
+    def keep_warm(self, slot, seconds, retire=None):
+        self.warm[slot] = seconds
+
+    def is_current(self, layout, slot):
+        noted = layout.slot(slot) / "units"
+        return slot in self.running and noted.read_text() == self.units
+
+    def gate(self, layout, slot, release_id):
+        assert slot != slots.live(layout)
+        if release_id in self.bad:
+            raise ReleaseError("wrong label", expected="a", got="b")
+
+    def ask_edge(self, layout, release_id):
+        if release_id in self.unreachable:
+            raise ReleaseError("Nginx does not lead to the release.")
+        assert slots.release_in(layout, slots.live(layout)) == release_id
+
+    def release(self, **contents):
+        """Upload the parts of a release with this content, and describe it."""
+        self.number += 1
+        parts = {
+            part: upload(self.layout, part, {"file": contents.get(part, "same").encode()})
+            for part in PARTS
+        }
+        stamp = f"2026-01-01T00:00:{self.number:02}Z"
+        return Release(
+            f"r{self.number:02}", stamp, "ops", "abc", parts, {"model_id": "m", "accuracy": 1}
+        )
+
+    def deploy(self, **contents):
+        return deploy.deploy(self.layout, self.release(**contents))
+
+    @property
+    def live(self):
+        return slots.release_in(self.layout, slots.live(self.layout))
+
+
+def upload(layout, part, files, digest=None):
+    folder = layout.root / "sent"
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    digest = digest or store.tree_digest(folder)
+    with tarfile.open(layout.incoming / f"{part}-{digest}.tar", "w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+            (folder / name).unlink()
+    return digest
+
+
+@pytest.fixture
+def layout(tmp_path):
+    root = tmp_path / "opt"
+    made = Layout(root, ["blue", "green"], tmp_path / "run", "nobody", 15, "http://x", 300, keep=3)
+    for folder in (made.incoming, made.slot("blue"), made.slot("green")):
+        folder.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def host(layout, monkeypatch):
+    host = Host(layout)
+    for name in ("start", "stop", "keep_warm", "is_current", "gate", "ask_edge"):
+        monkeypatch.setattr(slots, name, getattr(host, name))
+    monkeypatch.setattr(store, "_build_environment", lambda staging: None)
+    return host
+
+
+def test_the_first_deploy_serves_from_the_first_slot(host, layout):
+    assert host.deploy()["changed"] is True
+    assert (slots.live(layout), host.live) == ("blue", "r01")
+    assert (layout.live / "release" / "app" / "file").read_text() == "same"
+    assert releases.mark(layout, "r01") == "good"
+
+
+def test_the_next_takes_the_other_slot_and_the_last_stays_warm(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    assert (slots.live(layout), host.live) == ("green", "r02")
+    assert host.running == {"blue", "green"}
+    assert host.warm["blue"] == 300
+
+
+def test_the_same_parts_again_change_nothing(host):
+    host.deploy()
+    assert host.deploy() == {"changed": False, "release": "r01"}
+    assert host.live == "r01"
+
+
+def test_changed_unit_files_bring_the_same_parts_up_in_the_other_slot(host, layout):
+    host.deploy()
+    host.units = "2"
+    assert host.deploy()["changed"] is True
+    assert slots.live(layout) == "green"
+
+
+@pytest.mark.parametrize("trouble", ["bad", "unreachable"])
+def test_a_refused_release_leaves_the_old_one_serving_and_no_trace(host, layout, trouble):
+    host.deploy()
+    getattr(host, trouble).add("r02")
+    with pytest.raises(ReleaseError):
+        host.deploy(model="worse")
+    assert (slots.live(layout), host.live) == ("blue", "r01")
+    assert host.running == {"blue"}
+    assert [path.name for path in layout.releases.iterdir()] == ["r01"]
+    assert len(store.held(layout)["model"]) == 1
+    assert releases.history(layout)[-1]["event"] == "refused"
+
+
+def test_a_first_release_that_is_refused_leaves_nothing_live(host, layout):
+    host.bad.add("r01")
+    with pytest.raises(ReleaseError):
+        host.deploy()
+    assert slots.live(layout) is None
+    assert not layout.live.is_symlink()
+    assert host.running == set()
+
+
+def test_an_interrupt_in_the_gate_leaves_the_old_one_serving(host, layout, monkeypatch):
+    host.deploy()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slots, "gate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        host.deploy(model="new")
+    assert host.live == "r01"
+    assert host.running == {"blue"}
+
+
+def test_a_rollback_returns_to_the_release_before(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    told = deploy.rollback(layout, None, "ops")
+    assert (told["release"], told["left"], host.live) == ("r01", "r02", "r01")
+    assert releases.mark(layout, "r02") == "rolled_back"
+
+
+def test_a_second_rollback_goes_further_back_and_never_forward(host, layout):
+    for model in ("a", "b", "c"):
+        host.deploy(model=model)
+    assert deploy.rollback(layout, None, "ops")["release"] == "r02"
+    assert deploy.rollback(layout, None, "ops")["release"] == "r01"
+    with pytest.raises(ReleaseError, match="no good release older than r01"):
+        deploy.rollback(layout, None, "ops")
+
+
+def test_a_rollback_to_a_named_release(host, layout):
+    for model in ("a", "b", "c"):
+        host.deploy(model=model)
+    assert deploy.rollback(layout, "r01", "ops")["release"] == "r01"
+    with pytest.raises(ReleaseError, match="r01 is live already"):
+        deploy.rollback(layout, "r01", "ops")
+    with pytest.raises(ReleaseError, match="no release r99 .* r01, r02, r03"):
+        deploy.rollback(layout, "r99", "ops")
+
+
+def test_a_rollback_that_fails_its_gate_leaves_the_live_one(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    host.bad.add("r01")
+    with pytest.raises(ReleaseError):
+        deploy.rollback(layout, None, "ops")
+    assert host.live == "r02"
+
+
+def test_with_nothing_live_there_is_nothing_to_go_back_from(host, layout):
+    with pytest.raises(ReleaseError, match="Nothing is live"):
+        deploy.rollback(layout, None, "ops")
+
+
+def test_a_release_that_lost_a_part_is_refused_by_name(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    digest = releases.read(layout, "r01").parts["model"]
+    (layout.store("model", digest) / "file").unlink()
+    layout.store("model", digest).rmdir()
+    with pytest.raises(ReleaseError, match="r01 has lost its model"):
+        deploy.rollback(layout, "r01", "ops")
+
+
+def test_old_releases_go_and_the_parts_that_nothing_uses_with_them(host, layout):
+    for number in range(6):
+        host.deploy(model=str(number))
+    assert [each.id for each in releases.listed(layout)] == ["r04", "r05", "r06"]
+    assert len(store.held(layout)["model"]) == 3
+    assert len(store.held(layout)["app"]) == 1
+    assert list(layout.incoming.iterdir()) == []
+
+
+def test_what_a_killed_deploy_left_is_removed_by_the_next(host, layout):
+    host.deploy()
+    strays = [
+        layout.store("env", ".new-1"),
+        layout.store("app", "unused"),
+        layout.releases / ".new-x",
+        layout.releases / "r00",
+    ]
+    for stray in strays:
+        stray.mkdir(parents=True)
+    (layout.incoming / "model-1.tar").write_text("half")
+    host.deploy(model="new")
+    assert {path.name for path in layout.releases.iterdir()} == {"r01", "r02"}
+    assert not layout.store("env", ".new-1").exists()
+    assert not layout.store("app", "unused").exists()
+    assert list(layout.incoming.iterdir()) == []
+
+
+def test_of_two_changes_at_once_one_is_refused(host, layout):
+    with (
+        deploy.locked(layout),
+        pytest.raises(ReleaseError, match="Another deploy"),
+        deploy.locked(layout),
+    ):
+        pass
+
+
+def test_a_warm_slot_is_retired_unless_it_serves_again(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    assert deploy.retire(layout, "green") == {"changed": False}
+    assert deploy.retire(layout, "blue") == {"changed": True}
+    assert host.running == {"green"}
+
+
+@pytest.mark.parametrize("name", ["../escape", "/absolute", "a/../../escape"])
+def test_an_archive_that_reaches_out_of_its_folder_is_refused(host, layout, name, tmp_path):
+    archive = layout.incoming / "app-1.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(ReleaseError, match="not a plain file below it"):
+        store.install(layout, "app", "1")
+    assert list(layout.store("app").iterdir()) == []
+    assert not list(tmp_path.rglob("escape"))
+
+
+def test_an_archive_with_a_link_is_refused(host, layout):
+    member = tarfile.TarInfo("link")
+    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(layout.incoming / "app-1.tar", "w") as tar:
+        tar.addfile(member)
+    with pytest.raises(ReleaseError, match="not a plain file"):
+        store.install(layout, "app", "1")
+
+
+def test_a_truncated_archive_is_refused(host, layout):
+    digest = upload(layout, "model", {"file": b"x" * 5000})
+    archive = layout.incoming / f"model-{digest}.tar"
+    archive.write_bytes(archive.read_bytes()[:3000])
+    with pytest.raises(ReleaseError, match="damaged"):
+        store.install(layout, "model", digest)
+    assert list(layout.store("model").iterdir()) == []
+
+
+def test_content_that_is_not_what_was_sent_is_refused(host, layout):
+    upload(layout, "model", {"file": b"other"}, digest="0" * 64)
+    with pytest.raises(ReleaseError, match="not the one that was sent") as refusal:
+        store.install(layout, "model", "0" * 64)
+    assert refusal.value.details["expected"] == "0" * 64
+
+
+def test_a_part_that_never_arrived_is_refused(host, layout):
+    with pytest.raises(ReleaseError, match="was not uploaded"):
+        store.install(layout, "env", "1")
+
+
+def test_a_link_is_never_missing_while_it_moves(tmp_path):
+    path = tmp_path / "live"
+    layouts.link(path, "a")
+    first = path.lstat().st_ino
+    layouts.link(path, "b")
+    assert str(path.readlink()) == "b"
+    assert path.lstat().st_ino != first
+    assert [each.name for each in tmp_path.iterdir()] == ["live"]
+
+
+def test_settings_that_do_not_fit_are_refused_in_one_line(tmp_path):
+    path = tmp_path / "release.json"
+    with pytest.raises(ReleaseError, match="release.json is not usable"):
+        Layout.read(path)
+    path.write_text('{"root": "/opt"}')
+    with pytest.raises(ReleaseError, match="is not usable"):
+        Layout.read(path)
+
+
+def test_status_tells_people_and_programs_the_same(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    found = json.loads(json.dumps(status.status(layout)))
+    assert (found["live"]["id"], found["slot"]) == ("r02", "green")
+    assert [each["id"] for each in found["releases"]] == ["r02", "r01"]
+    text = status.as_text(found)
+    assert "r02 in slot green" in text
+    assert "accuracy 1.000" in text
+
+
+def test_status_before_the_first_deploy_says_what_to_do(layout):
+    assert "ansible-playbook deploy.yml" in status.as_text(status.status(layout))
