@@ -5,7 +5,6 @@ import numpy
 import tensorflow as tf
 
 from classifier.training.errors import DataError
-from classifier.training.settings import Settings
 from classifier.training.sources import Scan, Source, clean
 from classifier.training.vectorize import to_ids
 
@@ -25,28 +24,29 @@ def text_dataset(source: Source, scan: Scan, parts: numpy.ndarray, part: int) ->
     )
 
 
-def id_dataset(
+def id_dataset(  # noqa: PLR0913 - all but the first two by name
     texts: tf.data.Dataset,
     layer: keras.layers.TextVectorization,
-    settings: Settings,
     *,
     count: int,
-    shuffle: bool = False,
+    max_length: int,
+    batch_size: int,
+    shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
     """Vectorise a dataset of `count` texts once, then batch it, anew for each epoch.
 
     Gives (ids int32 [batch, longest], labels [batch]). The cache holds ids, 4 bytes each, no texts.
     """
     dataset = (
-        texts.map(lambda batch, labels: (to_ids(layer, batch, settings.max_length), labels))
+        texts.map(lambda batch, labels: (to_ids(layer, batch, max_length), labels))
         .unbatch()
         .map(lambda ids, label: (ids, label))  # a row of a ragged batch is a plain tensor here
         .apply(tf.data.experimental.assert_cardinality(count))
         .cache()
     )
-    if shuffle:  # all of it, since class folders come one class after the other
-        dataset = dataset.shuffle(count, seed=settings.seed)
-    return dataset.padded_batch(settings.batch_size, ([None], [])).prefetch(tf.data.AUTOTUNE)
+    if shuffle_seed is not None:  # all of it: class folders come one class after the other
+        dataset = dataset.shuffle(count, seed=shuffle_seed)
+    return dataset.padded_batch(batch_size, ([None], [])).prefetch(tf.data.AUTOTUNE)
 
 
 def _folder_dataset(source: Source, scan: Scan) -> tf.data.Dataset:

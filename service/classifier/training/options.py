@@ -29,7 +29,7 @@ def _count(text: str) -> int:
     return _number(text, int, lambda value: 1 <= value < 2**31, "a whole number, 1 or more")
 
 
-def _seed(text: str) -> int:
+def _whole(text: str) -> int:
     return _number(text, int, lambda value: 0 <= value < 2**31, "a whole number, 0 or more")
 
 
@@ -43,7 +43,7 @@ _OPTIONS: dict[str, tuple[Callable[[str], float], str]] = {
     "token_dropout": (_rate, "share of tokens hidden in each training step"),
     "dropout": (_rate, "share of the averaged vector hidden in each training step"),
     "strength": (_positive, "how freely single words may decide; smaller is more cautious"),
-    "batch_size": (_count, "texts in a training step"),
+    "batch_size": (_whole, "texts in a training step; 0: about 128 steps in an epoch"),
     "epochs": (_count, "most passes over the texts"),
     "patience": (_count, "stop after this many passes without a better validation loss"),
     "learning_rate": (_positive, "Adam's step size; Keras's default is 0.001"),
@@ -53,7 +53,7 @@ _OPTIONS: dict[str, tuple[Callable[[str], float], str]] = {
     "bundle_megabytes": (_positive, "largest bundle; a smaller one knows fewer words"),
     "validation_fraction": (_part, "share of the texts that decides when to stop"),
     "test_fraction": (_part, "share held out to measure on; not used with --test"),
-    "seed": (_seed, "the same seed and data give the same bundle"),
+    "seed": (_whole, "the same seed and data give the same bundle"),
 }
 
 

@@ -11,13 +11,13 @@ class Settings:
     max_tokens: int = 100_000
     min_count: int = 2
     max_length: int = 1024
-    dimensions: int = 32
+    dimensions: int = 16
     token_dropout: float = 0.3
     dropout: float = 0.3
     strength: float = 30.0
-    batch_size: int = 64
-    epochs: int = 30
-    patience: int = 3
+    batch_size: int = 0  # 0: by the number of texts
+    epochs: int = 50
+    patience: int = 4
     learning_rate: float = 0.001
     beta_1: float = 0.9
     beta_2: float = 0.999

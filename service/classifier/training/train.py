@@ -1,5 +1,6 @@
 """Fit the network to the texts, reproducibly, and stop when it no longer gets better."""
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from classifier.training.data import id_dataset, text_dataset
 from classifier.training.errors import TrainError
 from classifier.training.settings import Settings
 from classifier.training.sources import Scan, Source
-from classifier.training.splits import TRAIN, VALIDATION
+from classifier.training.splits import TEST, TRAIN, VALIDATION
+
+_STEPS = 128
+_SMALLEST_BATCH, _LARGEST_BATCH = 8, 256
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,27 @@ def _train(source: Source, scan: Scan, parts: numpy.ndarray, settings: Settings)
     most = model.most_tokens(settings, len(scan.labels))
     vocabulary = vectorize.adapt(texts, settings, most)
     layer = vectorize.build(vocabulary, settings.ngrams)
-    training = id_dataset(texts, layer, settings, count=int((parts == TRAIN).sum()), shuffle=True)
+    counts = numpy.bincount(parts[parts >= 0], minlength=TEST + 1)
+    batching = {
+        "max_length": settings.max_length,
+        "batch_size": batch_size(int(counts[TRAIN]), settings),
+    }
+    training = id_dataset(texts, layer, count=counts[TRAIN], shuffle_seed=settings.seed, **batching)
     validation = id_dataset(
-        text_dataset(source, scan, parts, VALIDATION),
-        layer,
-        settings,
-        count=int((parts == VALIDATION).sum()),
+        text_dataset(source, scan, parts, VALIDATION), layer, count=counts[VALIDATION], **batching
     )
     network = model.build(_statistics(training, len(vocabulary), len(scan.labels)), settings)
     return _fit(network, training, validation, vocabulary, settings)
+
+
+def batch_size(count: int, settings: Settings) -> int:
+    """Return how many texts make a step: as asked, or so that `count` texts take about 128 steps.
+
+    Few texts then get enough steps to learn from, and many do not take all day.
+    """
+    if settings.batch_size:
+        return settings.batch_size
+    return min(_LARGEST_BATCH, max(_SMALLEST_BATCH, 2 ** round(math.log2(count / _STEPS))))
 
 
 def _statistics(batches: tf.data.Dataset, token_count: int, label_count: int) -> model.Statistics:
