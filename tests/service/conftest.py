@@ -43,7 +43,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bundle_dir(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle trained on `data_dir`. Copy it before changing anything in it."""
-    from classifier.__main__ import main  # noqa: PLC0415 - only where a bundle is asked for
+    from classifier.__main__ import main
 
     output = tmp_path_factory.mktemp("trained") / "bundle"
     options = ["--batch-size", "8", "--learning-rate", "0.01", "--epochs", "20"]

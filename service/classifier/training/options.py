@@ -14,7 +14,7 @@ def fraction(text: str) -> float:
 
 
 def _part(text: str) -> float:
-    return _number(text, float, lambda value: 0 < value <= 0.5, "a number above 0, at most 0.5")
+    return _number(text, float, lambda value: 0 < value <= 0.4, "a number above 0, at most 0.4")
 
 
 def _rate(text: str) -> float:
