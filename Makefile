@@ -20,8 +20,8 @@ status: venv  ## what is live on the local host, and the last releases
 rollback: venv  ## let the release before the live one serve again
 	@cd ansible && ../$(VENV)/ansible-playbook rollback.yml
 
-test: venv  ## lint, fast tests, then Molecule: all there is
-	@$(VENV)/python -m pytest
+test:  ## lint, fast tests, then Molecule: all there is
+	@$(PYTHON) scripts/run_tests.py
 
 lint: venv  ## the checks that need no host
 	@$(VENV)/python -m pytest tests/lint

@@ -42,7 +42,9 @@ def remove_engine() -> None:
     if foreign:
         say(f"The Docker Engine stays: it holds {len(foreign)} containers and images of others")
         return
-    stop_docker()
+    if noted()["dockerd"]:
+        say("Stopping the Docker Engine that was started here")
+        stop_docker()
     if installed_here:
         remove_packages()
         for folder in ("/var/lib/docker", "/var/lib/containerd"):

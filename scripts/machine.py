@@ -7,8 +7,10 @@ calls come before there is an environment.
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -80,7 +82,9 @@ def remove_packages() -> None:
         say(f"Removing {', '.join(packages)}")
         _apt(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "purge", "--yes", "--quiet",
               *packages])  # fmt: skip
-    note(packages=[])
+    if user := noted().get("joined"):
+        subprocess.run(as_root(["gpasswd", "--delete", user, "docker"]), check=False)  # may be gone
+    note(packages=[], joined=None)
 
 
 def _apt(command: list[str]) -> None:
@@ -109,21 +113,40 @@ def docker_answer() -> str | None:
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no answer"])[-1]
 
 
-def ensure_docker() -> bool:
-    """Make a Docker Engine answer; True when it was started here. MachineError says what to do."""
+def ensure_docker() -> None:
+    """Make a Docker Engine answer to this user; MachineError says what to do where it can't be.
+
+    A user who is not root and for whom the engine was installed here joins the group docker, and
+    the program begins again with that group, since a running process can't take one on.
+    """
     complaint = docker_answer()
     if complaint is None:
-        return False
-    if "permission denied" in complaint.lower():
-        raise MachineError(
-            f"Docker answers, but not to this user ({complaint}). "
-            "Run `sudo usermod -aG docker $USER`, log in again, and repeat; or run make as root."
-        )
-    if shutil.which("dockerd") is None:
+        return
+    if not _is_refusal(complaint) and shutil.which("dockerd") is None:
         _install_engine(complaint)
-    if docker_answer() is not None:
+        complaint = docker_answer()
+    if complaint is not None and not _is_refusal(complaint):
         _start_engine()
-    return True
+        complaint = docker_answer()
+    if complaint is not None:
+        _join_group(complaint)
+
+
+def _is_refusal(complaint: str) -> bool:
+    return "permission denied" in complaint.lower()
+
+
+def _join_group(complaint: str) -> None:
+    user = getpass.getuser()
+    if "docker.io" not in noted()["packages"] or noted().get("joined"):
+        raise MachineError(
+            f"Docker answers, but not to {user} ({complaint}). "
+            f"Run `sudo usermod -aG docker {user}`, log in again, and repeat; or run make as root."
+        )
+    say(f"Adding {user} to the group docker")
+    subprocess.run(as_root(["usermod", "--append", "--groups", "docker", user]), check=True)
+    note(joined=user)
+    os.execvp("sg", ["sg", "docker", "-c", shlex.join([sys.executable, *sys.argv])])  # noqa: S606 - no shell's quoting to get wrong: shlex made the line
 
 
 def _install_engine(complaint: str) -> None:
@@ -160,15 +183,10 @@ def _start_engine() -> None:
 
 def _wait_for_engine(process: subprocess.Popen | None, log: Path | None = None) -> None:
     deadline = time.monotonic() + 60
-    while (complaint := docker_answer()) is not None:
+    while (complaint := docker_answer()) is not None and not _is_refusal(complaint):
         if process is not None and process.poll() is not None:
             lines = log.read_text(errors="replace").strip().splitlines()
             raise MachineError(f"dockerd ended at once: {lines[-1] if lines else 'no output'}")
-        if "permission denied" in complaint.lower() and os.geteuid() != 0:
-            raise MachineError(
-                "Docker runs now, but does not answer to this user. "
-                "Run `sudo usermod -aG docker $USER`, log in again, and repeat."
-            )
         if time.monotonic() > deadline:
             raise MachineError(f"The Docker Engine did not answer within 60 s: {complaint}")
         time.sleep(0.3)
@@ -182,7 +200,6 @@ def stop_docker() -> None:
     # A number alone may be another process by now: its name must fit, too
     name = Path(f"/proc/{pid}/comm")
     if name.exists() and name.read_text().strip() in ("dockerd", "sudo"):
-        say("Stopping the Docker Engine that was started here")
         subprocess.run(as_root(["kill", str(pid)]), check=True)
         deadline = time.monotonic() + 30
         while name.exists() and _state(pid) != "Z":

@@ -79,17 +79,20 @@ def check_port(host: str, port: int) -> None:
     )
     if ours.returncode == 0 and ours.stdout.strip().endswith(f":{port}"):
         return
+    if port <= 0:
+        raise MachineError(f"Port {port} is none. Take one from 1 to 65535: make up PORT=8080")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
+            other = port % 65535 + 1
             raise MachineError(
-                f"Port {port} can't be used ({error}). Take another: make up PORT={port + 1}"
+                f"Port {port} can't be used ({error}). Take another: make up PORT={other}"
             ) from error
 
 
-def ask(url: str, text: str) -> dict:
+def ask(url: str, text: str, seconds: float = 10) -> dict:
     """Classify one text through Nginx; the answer's only result."""
     request = urllib.request.Request(  # noqa: S310 - our own http URL
         f"{url}/v1/classify",
@@ -98,7 +101,7 @@ def ask(url: str, text: str) -> dict:
     )
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=seconds) as answer:
             return json.load(answer)["results"][0]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise MachineError(f"{url} does not classify: {error}. Look: make status") from error

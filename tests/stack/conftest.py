@@ -9,12 +9,8 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def docker_engine():
-    """A Docker Engine that answers; the one that was started for the tests is stopped again."""
-    before = machine.noted()["dockerd"]
-    machine.ensure_docker()
-    yield
-    if machine.noted()["dockerd"] != before:
-        machine.stop_docker()
+    complaint = machine.docker_answer()
+    assert complaint is None, f"No Docker Engine answers ({complaint}). Use: make test"
 
 
 @pytest.fixture(scope="session")

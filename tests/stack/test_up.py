@@ -24,7 +24,8 @@ def up(run, root, inventory, sample_bundle):
 
     def call(port, *options, **more):
         return run(sys.executable, "scripts/up.py", "--port", port, "--inventory", written,
-                   "--host", NAME, "--bundle", sample_bundle, *options, timeout=600, **more)  # fmt: skip
+                   "--host", NAME, "--bundle", sample_bundle, *options,
+                   timeout=600, **more)  # fmt: skip
 
     yield call
     run("ansible-playbook", "--inventory", written, "remove.yml", folder=root / "ansible")
