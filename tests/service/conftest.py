@@ -46,6 +46,6 @@ def bundle_dir(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     from classifier.__main__ import main
 
     output = tmp_path_factory.mktemp("trained") / "bundle"
-    options = ["--batch-size", "8", "--learning-rate", "0.01", "--epochs", "20"]
+    options = ["--batch-size", "8", "--learning-rate", "0.01", "--epochs", "12"]
     assert main(["train", str(data_dir), "--output", str(output), *options]) == 0
     return output

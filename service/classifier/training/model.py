@@ -62,13 +62,10 @@ def build(statistics: Statistics, settings: Settings) -> keras.Model:
     vectors = layers.Embedding(id_count, settings.dimensions, name="vectors")(ids)
     average = ops.sum(vectors * rarity, axis=1) * scale
     average = layers.Dropout(settings.dropout, name="dropout")(average)
+    labels = layers.Dense(label_count, name="labels")
+    deep = labels(average)
     # Starting from how frequent each label is keeps rare labels from costing the first epochs.
-    priors = numpy.log(statistics.label_counts / text_count)
-    deep = layers.Dense(
-        label_count,
-        bias_initializer=lambda shape, dtype: ops.reshape(ops.cast(priors, dtype), shape),
-        name="labels",
-    )(average)
+    labels.bias.assign(numpy.log(statistics.label_counts / text_count))
     return keras.Model(ids, wide + deep, name="wide_and_deep")
 
 

@@ -16,9 +16,9 @@ class Settings:
     dropout: float = 0.3
     strength: float = 30.0
     batch_size: int = 0  # 0: by the number of texts
-    epochs: int = 50
+    epochs: int = 100
     patience: int = 4
-    learning_rate: float = 0.001
+    learning_rate: float = 0.002
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-7

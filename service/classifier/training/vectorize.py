@@ -20,9 +20,9 @@ def adapt(texts: tf.data.Dataset, settings: Settings, most_tokens: int) -> tuple
     layer = build((), settings.ngrams, most_tokens)
     only_texts = texts.map(lambda batch, _: batch)
     layer.adapt(only_texts)
-    tokens = layer.get_vocabulary(include_special_tokens=False)
+    tokens = [str(token) for token in layer.get_vocabulary(include_special_tokens=False)]
     counts = numpy.zeros(len(tokens) + SPECIAL_IDS, numpy.int64)
-    for batch in only_texts:
+    for batch in only_texts if tokens else ():
         counts += numpy.bincount(layer(batch).flat_values, minlength=len(counts))
     frequent = int((counts[SPECIAL_IDS:] >= settings.min_count).sum())
     if not frequent:
