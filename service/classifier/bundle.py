@@ -73,6 +73,9 @@ class Bundle:
     limits: Limits
     metrics: dict[str, Any]
     golden: tuple[GoldenText, ...]
+    calibration: dict[str, Any]
+    statistics: dict[str, Any]
+    embedding: dict[str, Any]
     model_id: str
     card: dict[str, Any]
 
@@ -108,6 +111,9 @@ def load(path: str | os.PathLike[str]) -> Bundle:
         limits=Limits(**card["limits"]),
         metrics=card["metrics"],
         golden=tuple(GoldenText(**item) for item in card["golden"]),
+        calibration=card["calibration"],
+        statistics=card["statistics"],
+        embedding=card["embedding"],
         model_id=card["model_id"],
         card=card,
     )
@@ -123,6 +129,9 @@ def write(  # noqa: PLR0913 - a bundle has that many parts, all by name
     limits: Limits,
     metrics: Mapping[str, Any],
     golden: Sequence[GoldenText],
+    calibration: Mapping[str, Any],
+    statistics: Mapping[str, Any],
+    embedding: Mapping[str, Any],
     training: Mapping[str, Any],
 ) -> Bundle:
     """Write a bundle to `path` in one rename, in place of the bundle that may be there.
@@ -142,7 +151,11 @@ def write(  # noqa: PLR0913 - a bundle has that many parts, all by name
         "tokenizer": dataclasses.asdict(tokenizer),
         "limits": dataclasses.asdict(limits),
         "metrics": dict(metrics),
+        "calibration": dict(calibration),
+        "statistics": dict(statistics),
+        "embedding": dict(embedding),
         "golden": [dataclasses.asdict(item) for item in golden],
+        "never_given": card_file.never_given(labels, [item.label for item in golden]),
         "training": dict(training),
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
     }

@@ -5,11 +5,14 @@ Pure functions on parsed JSON, standard library only. `bundle` puts the card int
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-FORMAT = 1
-GOLDEN_LEAST, GOLDEN_MOST = 8, 64
+from classifier.traffic import CONFIDENCE_BINS, QUANTILES
+
+FORMAT = 2
+GOLDEN_LEAST = 8
+_GOLDEN_MOST = 64  # where there are not more labels
 
 _KINDS: dict[str, type] = {
     "format": int,
@@ -19,7 +22,11 @@ _KINDS: dict[str, type] = {
     "tokenizer": dict,
     "limits": dict,
     "metrics": dict,
+    "calibration": dict,
+    "statistics": dict,
+    "embedding": dict,
     "golden": list,
+    "never_given": list,
     "training": dict,
     "files": dict,
     "card_sha256": str,
@@ -40,6 +47,27 @@ _METRIC_KINDS: dict[str, type] = {
     "held_out_texts": int,
     "training_texts": int,
 }
+_CALIBRATION_KINDS: dict[str, type] = {
+    "temperature": float,
+    "ece_before": float,
+    "ece_after": float,
+    "bins": int,
+    "texts": int,
+}
+_STATISTICS_KINDS: dict[str, type] = {
+    "texts": int,
+    "label_mix": dict,
+    "confidence": dict,
+    "words": dict,
+    "unknown_words": dict,
+}
+_SPREAD_KINDS: dict[str, dict[str, type]] = {
+    "confidence": {"histogram": list, "quantiles": dict},
+    "words": {"quantiles": dict},
+    "unknown_words": {"share": float, "quantiles": dict},
+}
+# The tensor of the model with a vector for each id; "" and 0 when it has none.
+_EMBEDDING_KINDS: dict[str, type] = {"tensor": str, "dimensions": int}
 _TRAINING_KINDS: dict[str, type] = {
     "source": str,
     "data_digest": str,
@@ -85,6 +113,7 @@ def parse(data: bytes, file_names: tuple[str, ...]) -> dict[str, Any]:
     _check_kinds("", card, _KINDS, exactly=True)
     _check_sections(card, file_names)
     _check_labels(card["labels"])
+    _check_statistics(card)
     _check_golden(card)
     try:
         # A digest that fits and the one way of writing it: no byte of the card can differ.
@@ -103,11 +132,17 @@ def _check_sections(card: dict[str, Any], file_names: tuple[str, ...]) -> None:
     _check_kinds("limits.", card["limits"], _LIMIT_KINDS, exactly=True)
     _check_kinds("metrics.", card["metrics"], _METRIC_KINDS)
     _check_kinds("training.", card["training"], _TRAINING_KINDS)
+    _check_kinds("calibration.", card["calibration"], _CALIBRATION_KINDS, exactly=True)
+    _check_kinds("embedding.", card["embedding"], _EMBEDDING_KINDS, exactly=True)
     _check_kinds("files.", card["files"], dict.fromkeys(file_names, str), exactly=True)
     for section in ("tokenizer", "limits"):
         for name, value in card[section].items():
             if isinstance(value, int) and value < 1:
                 raise CardError(f"{section}.{name} is {value}, must be 1 or more")
+    if not card["calibration"]["temperature"] > 0:
+        raise CardError(
+            f"calibration.temperature is {card['calibration']['temperature']}, must be above 0"
+        )
     for name, known in (("standardize", "lower_and_strip_punctuation"), ("split", "whitespace")):
         if card["tokenizer"][name] != known:
             raise CardError(f"tokenizer.{name} is {card['tokenizer'][name]!r}, must be {known!r}")
@@ -120,10 +155,44 @@ def _check_labels(labels: list[Any]) -> None:
         raise CardError(f"labels must be two or more, each once; found {len(labels)}")
 
 
+def _check_statistics(card: dict[str, Any]) -> None:
+    statistics = card["statistics"]
+    _check_kinds("statistics.", statistics, _STATISTICS_KINDS, exactly=True)
+    shares = dict.fromkeys(card["labels"], float)
+    _check_kinds("statistics.label_mix.", statistics["label_mix"], shares, exactly=True)
+    for section, kinds in _SPREAD_KINDS.items():
+        where = f"statistics.{section}."
+        _check_kinds(where, statistics[section], kinds, exactly=True)
+        quantiles = dict.fromkeys(QUANTILES, float)
+        _check_kinds(
+            f"{where}quantiles.", statistics[section]["quantiles"], quantiles, exactly=True
+        )
+    histogram = statistics["confidence"]["histogram"]
+    if len(histogram) != CONFIDENCE_BINS or any(type(count) is not int for count in histogram):
+        raise CardError(f"statistics.confidence.histogram must be {CONFIDENCE_BINS} counts")
+    if sum(histogram) != statistics["texts"]:
+        raise CardError(
+            f"statistics.confidence.histogram counts {sum(histogram)} texts, "
+            f"statistics.texts says {statistics['texts']}"
+        )
+
+
+def golden_most(label_count: int) -> int:
+    """Return how many golden texts a bundle may hold: enough for one of each label."""
+    return max(_GOLDEN_MOST, label_count)
+
+
+def never_given(labels: Sequence[str], golden_labels: Sequence[str]) -> list[str]:
+    """Return the labels that no golden text covers, since the model gave them for no text."""
+    covered = set(golden_labels)
+    return [label for label in labels if label not in covered]
+
+
 def _check_golden(card: dict[str, Any]) -> None:
     golden, longest = card["golden"], card["limits"]["text_chars"]
-    if not GOLDEN_LEAST <= len(golden) <= GOLDEN_MOST:
-        raise CardError(f"{len(golden)} golden texts, must be {GOLDEN_LEAST} to {GOLDEN_MOST}")
+    most = golden_most(len(card["labels"]))
+    if not GOLDEN_LEAST <= len(golden) <= most:
+        raise CardError(f"{len(golden)} golden texts, must be {GOLDEN_LEAST} to {most}")
     for place, item in enumerate(golden):
         where = f"golden[{place}]"
         if not isinstance(item, dict):
@@ -135,6 +204,12 @@ def _check_golden(card: dict[str, Any]) -> None:
             raise CardError(f"{where}.probability is {item['probability']}, must be 0 to 1")
         if not item["text"].strip() or len(item["text"]) > longest:
             raise CardError(f"{where}.text is empty or longer than limits.text_chars ({longest})")
+    missing = never_given(card["labels"], [item["label"] for item in golden])
+    if card["never_given"] != missing:
+        raise CardError(
+            f"never_given is {card['never_given']}, but the labels without a golden text "
+            f"are {missing}"
+        )
 
 
 def _check_kinds(

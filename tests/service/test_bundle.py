@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 from classifier import bundle, card
+from classifier.traffic import Traffic
 
 LABELS = ("spam", "ham")
+
+
+def statistics(labels):
+    traffic = Traffic(labels, ["dog"])
+    traffic.add(["the", "dog"], "ham", 0.75)
+    traffic.add(["dog"], "ham", 1.0)
+    return traffic.summary()
 
 
 def parts(**changes):
@@ -26,6 +34,15 @@ def parts(**changes):
         "limits": bundle.Limits(),
         "metrics": {"accuracy": 1, "macro_f1": 0.5, "held_out_texts": 2, "training_texts": 8},
         "golden": [bundle.GoldenText(f"Grüße {n}", "ham", 0.75) for n in range(8)],
+        "calibration": {
+            "temperature": 1.5,
+            "ece_before": 0.1,
+            "ece_after": 0.05,
+            "bins": 15,
+            "texts": 2,
+        },
+        "statistics": statistics(changes.get("labels", LABELS)),
+        "embedding": {"tensor": "", "dimensions": 0},
         "training": {
             "source": "mails",
             "data_digest": "0" * 64,
@@ -59,6 +76,10 @@ def test_what_was_written_is_read_back(written):
     assert found.tokenizer == given["tokenizer"]
     assert found.limits == given["limits"]
     assert found.golden == tuple(given["golden"])
+    assert found.calibration == given["calibration"]
+    assert found.statistics == given["statistics"]
+    assert found.embedding == given["embedding"]
+    assert found.card["never_given"] == ["spam"]
     assert found.metrics == given["metrics"]
     assert found.model_path.read_bytes() == given["model"]
     assert found.card["training"] == given["training"]
@@ -131,8 +152,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=2), "format 2 is unknown"),
-        (lambda c: c.update(format=True), "format must be of type int"),
+        (lambda c: c.update(format=1), "format 1 is unknown, this version reads 2"),
+        (lambda c: c.update(format=3), "format 3 is unknown"),
+        (lambda c: c.update(format=2.0), "format must be of type int"),
         (lambda c: c.pop("limits"), "limits is missing"),
         (lambda c: c.update(note="x"), "note is not known"),
         (lambda c: c.update(labels=["spam"]), "two or more"),
@@ -150,6 +172,21 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         (lambda c: c["golden"][3].update(label="eggs"), r"golden\[3\].label 'eggs'"),
         (lambda c: c["golden"][3].update(probability=1.5), r"golden\[3\].probability"),
         (lambda c: c["golden"][3].update(text="x" * 10_001), r"golden\[3\].text"),
+        (lambda c: c.update(never_given=[]), r"never_given is \[\], but .* are \['spam'\]"),
+        (lambda c: c["golden"][3].update(label="spam"), r"never_given is \['spam'\], but .* \[\]"),
+        (lambda c: c.pop("statistics"), "statistics is missing"),
+        (lambda c: c["statistics"].pop("words"), "statistics.words is missing"),
+        (lambda c: c["statistics"]["label_mix"].pop("spam"), "label_mix.spam is missing"),
+        (lambda c: c["statistics"]["label_mix"].update(eggs=0.1), "label_mix.eggs is not known"),
+        (
+            lambda c: c["statistics"]["confidence"]["histogram"].pop(),
+            "confidence.histogram must be 20 counts",
+        ),
+        (lambda c: c["statistics"].update(texts=3), "histogram counts 2 texts, .* says 3"),
+        (lambda c: c["statistics"]["words"]["quantiles"].pop("p50"), "quantiles.p50 is missing"),
+        (lambda c: c["calibration"].update(temperature=0), "calibration.temperature is 0"),
+        (lambda c: c["calibration"].pop("ece_after"), "calibration.ece_after is missing"),
+        (lambda c: c["embedding"].update(dimensions="8"), "embedding.dimensions must be of type"),
         (lambda c: c["files"].update({"model.tflite": "0" * 64}), "model.tflite: sha256"),
         (lambda c: c["files"].update({"../x": "0" * 64}), r"files\.\.\./x is not known"),
     ],

@@ -273,7 +273,10 @@ def test_a_model_that_cannot_predict_stops_the_service(start, bundle_dir, tmp_pa
         training=sound.card["training"],
         **{
             name: getattr(sound, name)
-            for name in ("vocabulary", "labels", "tokenizer", "limits", "metrics", "golden")
+            for name in (
+                *("vocabulary", "labels", "tokenizer", "limits", "metrics", "golden"),
+                *("calibration", "statistics", "embedding"),
+            )
         },
     )
     service = start(APP_BUNDLE_DIR=str(broken.path))

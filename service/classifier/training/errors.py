@@ -11,3 +11,7 @@ class TrainError(Exception):
 
 class ExportError(Exception):
     """A network that LiteRT cannot express, or not equally: the cause."""
+
+
+class ModelFileError(Exception):
+    """A Python file given as the model that holds no usable one: the cause and the next step."""

@@ -1,10 +1,11 @@
 """Golden texts: the questions a deploy asks again, expecting the same answers."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain, zip_longest
 
 from classifier.bundle import GoldenText
-from classifier.card import GOLDEN_LEAST, GOLDEN_MOST
+from classifier.card import GOLDEN_LEAST, golden_most
 from classifier.serving.predict import Prediction
 
 _PER_LABEL = 4
@@ -15,7 +16,9 @@ _SURE_MARGIN = 0.01
 class GoldenChooser:
     """Takes answers as they come and keeps a few for each label the model gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Sequence[str]) -> None:
+        """`labels` are those to cover, as far as the model gives them."""
+        self._labels = tuple(labels)
         self._right: dict[str, list[GoldenText]] = defaultdict(list)
         self._other: dict[str, list[GoldenText]] = defaultdict(list)
         self._seen: set[str] = set()
@@ -32,15 +35,21 @@ class GoldenChooser:
 
     @property
     def enough(self) -> bool:
-        """Whether `choose` can give as many as a bundle needs."""
-        return len(self.choose()) >= GOLDEN_LEAST
+        """Whether all labels are covered and a bundle needs no more texts."""
+        return not self.uncovered and len(self.choose()) >= GOLDEN_LEAST
+
+    @property
+    def uncovered(self) -> set[str]:
+        """The labels that no answer had so far."""
+        return set(self._labels) - self._right.keys() - self._other.keys()
 
     def choose(self) -> tuple[GoldenText, ...]:
         """Return the chosen texts: all labels in turn, right answers before others."""
         in_turn = [*_in_turn(self._right), *_in_turn(self._other)]
         covered = {item.label for item in _in_turn(self._right)}
         needed = [next(iter(items)) for label, items in self._other.items() if label not in covered]
-        wanted = min(GOLDEN_MOST, max(GOLDEN_LEAST, _PER_LABEL * len(self._right | self._other)))
+        most = golden_most(len(self._labels))
+        wanted = min(most, max(GOLDEN_LEAST, _PER_LABEL * len(self._right | self._other)))
         return tuple(dict.fromkeys(chain(needed, in_turn)))[:wanted]
 
 

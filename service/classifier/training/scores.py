@@ -1,6 +1,8 @@
 """How good answers are: accuracy and macro F1, counted as they come."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 
 class Scores:
@@ -33,3 +35,24 @@ class Scores:
         labels = self._wanted.keys() | self._given.keys()
         f1 = [2 * self._right[x] / (self._wanted[x] + self._given[x]) for x in sorted(labels)]
         return sum(f1) / len(f1)
+
+    def per_label(self, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """Return precision, recall, F1 and support of each of `labels`.
+
+        None where it is undefined: the precision of a label never given, the recall of one that
+        no text had.
+        """
+        return [
+            {
+                "label": label,
+                "precision": _share(self._right[label], self._given[label]),
+                "recall": _share(self._right[label], self._wanted[label]),
+                "f1": _share(2 * self._right[label], self._wanted[label] + self._given[label]),
+                "support": self._wanted[label],
+            }
+            for label in labels
+        ]
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
