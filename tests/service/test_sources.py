@@ -86,6 +86,7 @@ def test_a_very_long_field_is_read(tmp_path):
     [(_, raw)] = texts(path)
     assert len(raw) == 1_000_000
     assert len(clean(raw).decode()) == LONGEST_TEXT
+    assert "1 text longer than 10000 characters, the rest left out: row" in read(path)[1]
 
 
 def test_bytes_that_are_not_utf8_are_replaced_and_the_file_is_named(tmp_path):
@@ -169,7 +170,7 @@ def test_a_folder_without_class_folders_is_refused(tmp_path):
 def test_a_train_and_test_pair_is_not_taken_for_classes(tmp_path):
     for part in ("train", "test"):
         (tmp_path / part / "x").mkdir(parents=True)
-    with pytest.raises(DataError, match="holds splits, not classes; give .*train, with --test"):
+    with pytest.raises(DataError, match="splits, not classes; give one of them: .*test, .*train"):
         open_source(tmp_path)
 
 

@@ -5,7 +5,7 @@ removed, and words end at six ASCII characters. `str` methods would treat Unicod
 """
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 
 UNKNOWN_ID = 1
@@ -13,6 +13,20 @@ FIRST_TOKEN_ID = 2  # 0 is padding
 
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 _PUNCTUATION = string.punctuation.encode()
+
+
+def split_words(text: bytes, most: int = -1) -> list[bytes]:
+    """Return the words of a text in UTF-8, standardized; the first `most` of them, -1 for all."""
+    # The limit leaves the rest of a long text unsplit, as the last item, which is then cut.
+    words = text.translate(_LOWER, _PUNCTUATION).split(None, most)
+    if most >= 0:
+        del words[most:]
+    return words
+
+
+def join_runs(words: list[bytes], width: int) -> Iterator[bytes]:
+    """Return the runs of `width` words, joined by spaces: n-grams in the order of the text."""
+    return map(b" ".join, zip(*(words[start:] for start in range(width)), strict=False))
 
 
 class Tokenizer:
@@ -41,12 +55,8 @@ class Tokenizer:
         return [word.decode() for word in self._split(text)]
 
     def _split(self, text: str) -> list[bytes]:
-        # The limit leaves the rest of a long text unsplit, as the last item, which is then cut.
         # Later words can only take part in n-grams that lie beyond max_length as well.
-        cleaned = text.encode().translate(_LOWER, _PUNCTUATION)
-        words = cleaned.split(None, self._max_length)
-        del words[self._max_length :]
-        return words
+        return split_words(text.encode(), self._max_length)
 
     def _with_ngrams(self, words: list[bytes]) -> list[bytes]:
         """All single words, then all pairs, then all triples, and so on, up to `max_length`."""
@@ -54,6 +64,5 @@ class Tokenizer:
         for width in range(2, self._ngrams + 1):
             if len(tokens) >= self._max_length:
                 break
-            shifted = (words[start:] for start in range(width))
-            tokens = tokens + list(map(b" ".join, zip(*shifted, strict=False)))
+            tokens = tokens + list(join_runs(words, width))
         return tokens[: self._max_length]

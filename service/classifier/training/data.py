@@ -1,72 +1,137 @@
-"""From a scanned source to batches of ids: tf.data, so that texts stream and never pile up."""
+"""From a scanned source to batches of ids: tf.data, so that texts stream and never pile up.
+
+source ── text_datasets ── vectorise once ── IdCache ── batches: mixed, padded, prefetched
+                     └──── streamed_batches: vectorised anew in each epoch, nothing kept
+"""
+
+from collections.abc import Iterator
 
 import keras
 import numpy
 import tensorflow as tf
 
+from classifier.training.cache import IdCache, Texts
 from classifier.training.errors import DataError
-from classifier.training.sources import Scan, Source, clean
+from classifier.training.sources import clean
+from classifier.training.splits import Split
+from classifier.training.texts import LONGEST_RAW
 from classifier.training.vectorize import to_ids
 
 READ_BATCH = 256  # texts cleaned and vectorised at a time
 
 
-def text_dataset(source: Source, scan: Scan, parts: numpy.ndarray, part: int) -> tf.data.Dataset:
-    """Stream the cleaned (text, label) pairs of one part, in the order of the source."""
-    labels = numpy.asarray(scan.example_labels)
-    raw = _folder_dataset(source, scan) if source.is_folder else _table_dataset(source)
-    chosen = raw.enumerate().filter(lambda place, _: tf.gather(parts, place) == part)
+def text_datasets(split: Split) -> Iterator[tf.data.Dataset]:
+    """Give the cleaned (texts, labels) of a split, READ_BATCH at a time, in the source's order.
+
+    A table is one dataset; folders are one for each class, as each holds the names of its files.
+    """
+    if not split.source.is_folder:
+        yield _table_dataset(split)
+        return
+    start = 0
+    for name in split.source.labels:
+        files = keras.utils.text_dataset_from_directory(
+            split.source.path / name, labels=None, batch_size=None, shuffle=False, verbose=False
+        )
+        end = start + int(files.cardinality())
+        yield _folder_dataset(split, name, files, start, end)
+        start = end
+    if start != len(split.parts):
+        raise _changed(split)
+
+
+def vectorise(
+    split: Split, layer: keras.layers.TextVectorization, cache: IdCache, most: int
+) -> None:
+    """Put the ids of a split into `cache`, at most `most` of a text."""
+    for texts in text_datasets(split):
+        ids = texts.map(lambda batch, labels: (to_ids(layer, batch, most), labels))
+        flat = ids.map(lambda rows, labels: (rows.flat_values, rows.row_lengths(), labels))
+        for arrays in flat.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            cache.add(Texts(*arrays))
+    cache.finish()
+
+
+def batches(cache: IdCache, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
+    """Give (ids int32 [batch, longest], labels [batch]) from a cache, mixed anew in each epoch."""
+    epochs = iter(range(2**31))
+
+    def epoch() -> Iterator[Texts]:
+        seed = None if shuffle_seed is None else (shuffle_seed, next(epochs))
+        return cache.batches(batch_size, seed)
+
     return (
-        chosen.map(lambda place, text: (text, tf.gather(labels, place)))
-        .batch(READ_BATCH)
-        .map(lambda texts, places: (_clean_batch(texts), places))
+        tf.data.Dataset.from_generator(
+            epoch,
+            output_signature=Texts(
+                tf.TensorSpec([None], cache.id_type),
+                tf.TensorSpec([None], tf.int32),
+                tf.TensorSpec([None], tf.int32),
+            ),
+        )
+        .map(_pad)
+        .apply(tf.data.experimental.assert_cardinality(-(-cache.count // batch_size)))
         .prefetch(tf.data.AUTOTUNE)
     )
 
 
-def id_dataset(  # noqa: PLR0913 - all but the first two by name
-    texts: tf.data.Dataset,
+def streamed_batches(  # noqa: PLR0913 - all but the first two by name
+    split: Split,
     layer: keras.layers.TextVectorization,
     *,
-    count: int,
-    max_length: int,
+    most: int,
     batch_size: int,
+    shuffle_texts: int = 0,
     shuffle_seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Vectorise a dataset of `count` texts once, then batch it, anew for each epoch.
+    """Give what `batches` gives, read and vectorised anew in each epoch, with nothing kept.
 
-    Gives (ids int32 [batch, longest], labels [batch]). The cache holds ids, 4 bytes each, no texts.
+    Only `shuffle_texts` are mixed at a time: right for a source that is in no order already.
     """
-    dataset = (
-        texts.map(lambda batch, labels: (to_ids(layer, batch, max_length), labels))
-        .unbatch()
-        .map(lambda ids, label: (ids, label))  # a row of a ragged batch is a plain tensor here
-        .apply(tf.data.experimental.assert_cardinality(count))
-        .cache()
+    first, *rest = text_datasets(split)
+    for texts in rest:
+        first = first.concatenate(texts)
+    dataset = first.map(lambda batch, labels: (to_ids(layer, batch, most), labels))
+    dataset = dataset.unbatch().map(lambda ids, label: (ids, label))  # rows as plain tensors
+    if shuffle_seed is not None:
+        dataset = dataset.shuffle(shuffle_texts, seed=shuffle_seed)
+    return (
+        dataset.apply(tf.data.experimental.assert_cardinality(split.count))
+        .padded_batch(batch_size, ([None], []))
+        .prefetch(tf.data.AUTOTUNE)
     )
-    if shuffle_seed is not None:  # all of it: class folders come one class after the other
-        dataset = dataset.shuffle(count, seed=shuffle_seed)
-    return dataset.padded_batch(batch_size, ([None], [])).prefetch(tf.data.AUTOTUNE)
 
 
-def _folder_dataset(source: Source, scan: Scan) -> tf.data.Dataset:
-    dataset = keras.utils.text_dataset_from_directory(
-        source.path, batch_size=None, shuffle=False, verbose=False
-    )
+def _pad(texts: Texts) -> tuple[tf.Tensor, tf.Tensor]:
+    ids = tf.cast(texts.ids, tf.int32)
+    rows = tf.RaggedTensor.from_row_lengths(ids, texts.lengths, validate=False)
+    return rows.to_tensor(), texts.labels
+
+
+def _folder_dataset(
+    split: Split, name: str, files: tf.data.Dataset, start: int, end: int
+) -> tf.data.Dataset:
     # Places in this stream are places in the scan: both must have listed the same files.
-    if (
-        tuple(dataset.class_names) != scan.labels
-        or len(scan.example_labels) != dataset.cardinality()
-    ):
-        raise DataError(f"{source.path}: changed while it was being read; start again")
-    return dataset.map(lambda text, _: text, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _table_dataset(source: Source) -> tf.data.Dataset:
-    return tf.data.Dataset.from_generator(
-        lambda: (raw for _, raw, _ in source.read()),
-        output_signature=tf.TensorSpec([], tf.string),
+    label = split.scan.labels.index(name)
+    labels = numpy.asarray(split.scan.example_labels[start:end])
+    if len(labels) != end - start or not numpy.isin(labels, (label, -1)).all():
+        raise _changed(split)
+    wanted = tf.constant(split.parts[start:end] == split.part)
+    return (
+        files.enumerate()
+        .filter(lambda place, _: tf.gather(wanted, place))
+        .map(lambda _, text: tf.strings.substr(text, 0, LONGEST_RAW + 1))
+        .batch(READ_BATCH)
+        .map(lambda texts: (_clean_batch(texts), tf.fill(tf.shape(texts), label)))
+        .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def _table_dataset(split: Split) -> tf.data.Dataset:
+    return tf.data.Dataset.from_generator(
+        lambda: split.batches(READ_BATCH),
+        output_signature=(tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32)),
+    ).prefetch(tf.data.AUTOTUNE)
 
 
 def _clean_batch(texts: tf.Tensor) -> tf.Tensor:
@@ -74,3 +139,7 @@ def _clean_batch(texts: tf.Tensor) -> tf.Tensor:
         lambda batch: numpy.array([clean(text) for text in batch], object), [texts], tf.string
     )
     return tf.ensure_shape(cleaned, [None])
+
+
+def _changed(split: Split) -> DataError:
+    return DataError(f"{split.source.path}: changed while it was being read; start again")

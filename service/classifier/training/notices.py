@@ -22,11 +22,17 @@ class Notices:
         if len(self._places[problem]) < NAMED_MOST:
             self._places[problem].append(where)
 
+    def lines(self, path: Path) -> list[str]:
+        """Return one line for each kind of problem."""
+        return [self._line(path, problem) for problem in self._counts]
+
     def say(self, path: Path, stream: TextIO) -> None:
-        """Write one line for each kind of problem."""
-        for problem, count in self._counts.items():
-            named = ", ".join(self._places[problem])
-            rest = count - len(self._places[problem])
-            more = f" and {rest} more" if rest else ""
-            texts = "text" if count == 1 else "texts"
-            print(f"warning: {path}: {count} {texts} {problem}: {named}{more}", file=stream)
+        """Write the lines."""
+        for line in self.lines(path):
+            print(f"warning: {line}", file=stream)
+
+    def _line(self, path: Path, problem: str) -> str:
+        count, named = self._counts[problem], ", ".join(self._places[problem])
+        rest = count - len(self._places[problem])
+        more = f" and {rest} more" if rest else ""
+        return f"{path}: {count} {'text' if count == 1 else 'texts'} {problem}: {named}{more}"

@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from classifier.training.settings import Settings
+from classifier.training.settings import CACHE_PLACES, MEMORY_LIMIT_BYTES, Settings
 
 
 def fraction(text: str) -> float:
@@ -25,7 +25,8 @@ def _positive(text: str) -> float:
     return _number(text, float, lambda value: 0 < value < math.inf, "a number above 0")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Parse a whole number from 1."""
     return _number(text, int, lambda value: 1 <= value < 2**31, "a whole number, 1 or more")
 
 
@@ -33,26 +34,48 @@ def _whole(text: str) -> int:
     return _number(text, int, lambda value: 0 <= value < 2**31, "a whole number, 0 or more")
 
 
+def _cache_place(text: str) -> str:
+    if text not in CACHE_PLACES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(CACHE_PLACES)}")
+    return text
+
+
 # setting: how it is parsed, what it does
-_OPTIONS: dict[str, tuple[Callable[[str], float], str]] = {
-    "ngrams": (_count, "use runs of up to this many words"),
-    "max_tokens": (_count, "most entries in the vocabulary"),
-    "min_count": (_count, "leave out words and runs seen fewer times than this"),
-    "max_length": (_count, "most ids of a text; the rest is cut"),
-    "dimensions": (_count, "length of an embedding vector"),
+_OPTIONS: dict[str, tuple[Callable[[str], float | str], str]] = {
+    "ngrams": (count, "use runs of up to this many words"),
+    "max_tokens": (count, "most entries in the vocabulary"),
+    "min_count": (count, "leave out words and runs seen fewer times than this"),
+    "max_length": (count, "most ids of a text; the rest is cut"),
+    "dimensions": (count, "length of an embedding vector"),
     "token_dropout": (_rate, "share of tokens hidden in each training step"),
     "dropout": (_rate, "share of the averaged vector hidden in each training step"),
     "strength": (_positive, "how freely single words may decide; smaller is more cautious"),
-    "batch_size": (_whole, "texts in a training step; 0: about 128 steps in an epoch"),
-    "epochs": (_count, "most passes over the texts"),
-    "patience": (_count, "stop after this many passes without a better validation loss"),
+    "batch_size": (
+        _whole,
+        "texts in a training step; recommended: 0, which makes about 128 steps in an epoch of "
+        "8 to 256 texts each; more is faster, and worse on few texts",
+    ),
+    "shuffle_buffer": (
+        count,
+        "texts mixed in memory at a time; recommended: leave it, all texts are dealt at random to "
+        "shards of this size first, so that more mixes no better; less where texts are very long",
+    ),
+    "cache": (
+        _cache_place,
+        "where the ids of the texts stay between epochs; recommended: auto, which is memory up to "
+        f"{MEMORY_LIMIT_BYTES >> 20} MB of ids and a nameless file in $TMPDIR (or /var/tmp) "
+        "beyond. none reads and vectorises the texts anew in each epoch, many times slower, and "
+        "mixes only as far as --shuffle-buffer: for data in mixed order that no disk can hold",
+    ),
+    "epochs": (count, "most passes over the texts"),
+    "patience": (count, "stop after this many passes without a better validation loss"),
     "learning_rate": (_positive, "Adam's step size; Keras's default is 0.001"),
     "beta_1": (_rate, "Adam's memory of the gradient; Keras's default is 0.9"),
     "beta_2": (_rate, "Adam's memory of its square; Keras's default is 0.999"),
     "epsilon": (_positive, "Adam's guard against division by zero; Keras's default is 1e-07"),
     "bundle_megabytes": (_positive, "largest bundle; a smaller one knows fewer words"),
-    "validation_fraction": (_part, "share of the texts that decides when to stop"),
-    "test_fraction": (_part, "share held out to measure on; not used with --test"),
+    "validation_fraction": (_part, "share that decides when to stop; not with a validation split"),
+    "test_fraction": (_part, "share held out to measure on; not used with a test split"),
     "seed": (_whole, "the same seed and data give the same bundle"),
 }
 
@@ -66,9 +89,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             f"--{field.name.replace('_', '-')}",
             type=parse,
             default=field.default,
-            metavar="N",
-            help=f"{text} (default {field.default:g})",
+            metavar="PLACE" if isinstance(field.default, str) else "N",
+            help=f"{text} (default {_shown(field.default)})",
         )
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.12g}"
 
 
 def to_settings(args: argparse.Namespace) -> Settings:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+CACHE_PLACES = ("auto", "memory", "disk", "none")
+MEMORY_LIMIT_BYTES = 256 * 2**20  # of ids, what the cache place "auto" keeps in memory
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -16,6 +19,8 @@ class Settings:
     dropout: float = 0.3
     strength: float = 30.0
     batch_size: int = 0  # 0: by the number of texts
+    shuffle_buffer: int = 16_384
+    cache: str = "auto"
     epochs: int = 100
     patience: int = 4
     learning_rate: float = 0.002

@@ -1,49 +1,48 @@
 """Texts to ids: the TextVectorization layer that serving's tokenizer must equal id for id."""
 
+from collections.abc import Iterable
+
 import keras
-import numpy
 import tensorflow as tf
 
 from classifier.bundle import SPECIAL_IDS, TokenizerSettings
+from classifier.training.counting import TokenCounter, capacity_for
 from classifier.training.errors import DataError
 from classifier.training.settings import Settings
 
 STANDARDIZE, SPLIT = "lower_and_strip_punctuation", "whitespace"
 
 
-def adapt(texts: tf.data.Dataset, settings: Settings, most_tokens: int) -> tuple[str, ...]:
-    """Return the vocabulary of a (text, label) dataset: the most frequent tokens first.
+def find_vocabulary(
+    texts: Iterable[bytes], settings: Settings, most_tokens: int
+) -> tuple[str, ...]:
+    """Return what TextVectorization.adapt would: the most frequent tokens of `texts` first.
 
-    Tokens seen fewer than `settings.min_count` times are left out: as unknown words they teach
-    the model what an unknown word means, which is what most new words in new texts will be.
+    Unlike adapt, it does so in bounded memory, and tokens seen fewer than `settings.min_count`
+    times are left out: as unknown words they teach the model what an unknown word means, which is
+    what most new words in new texts will be.
     """
-    layer = build((), settings.ngrams, most_tokens)
-    only_texts = texts.map(lambda batch, _: batch)
-    layer.adapt(only_texts)
-    tokens = [str(token) for token in layer.get_vocabulary(include_special_tokens=False)]
-    counts = numpy.zeros(len(tokens) + SPECIAL_IDS, numpy.int64)
-    for batch in only_texts if tokens else ():
-        counts += numpy.bincount(layer(batch).flat_values, minlength=len(counts))
-    frequent = int((counts[SPECIAL_IDS:] >= settings.min_count).sum())
-    if not frequent:
+    most = most_tokens - SPECIAL_IDS
+    counter = TokenCounter(settings.ngrams, capacity_for(most))
+    for text in texts:
+        counter.add(text)
+    tokens = counter.most_common(most, settings.min_count)
+    if not tokens:
         raise DataError(
             f"no word occurs {settings.min_count} times in the texts for training; "
             "give more texts, or lower --min-count"
         )
-    return tuple(tokens[:frequent])  # adapt sorts by count: the frequent ones come first
+    return tuple(tokens)
 
 
-def build(
-    vocabulary: tuple[str, ...], ngrams: int, max_tokens: int | None = None
-) -> keras.layers.TextVectorization:
-    """Return the layer for a vocabulary, or for adapting when that is empty."""
+def build(vocabulary: tuple[str, ...], ngrams: int) -> keras.layers.TextVectorization:
+    """Return the layer for a vocabulary."""
     return keras.layers.TextVectorization(
-        max_tokens=max_tokens,
         standardize=STANDARDIZE,
         split=SPLIT,
         ngrams=ngrams,
         ragged=True,
-        vocabulary=list(vocabulary) or None,
+        vocabulary=list(vocabulary),
     )
 
 
