@@ -29,6 +29,8 @@ def is_table(path: Path) -> bool:
 
 def has_line_end(label: str) -> bool:
     """Whether a label would break a line of output: control characters and line separators."""
+    if label.isprintable():
+        return False
     return any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in label)
 
 
@@ -68,7 +70,7 @@ def _lines(path: Path, file: TextIO | BinaryIO) -> Iterator[str | bytes]:
 
 def _rows(path: Path, file: TextIO, dialect: str) -> Iterator[Example]:
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(_lines(path, file), dialect)
+    reader, end = csv.reader(_lines(path, file), dialect), 0
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
         if "label" not in header or "text" not in header:
@@ -79,7 +81,7 @@ def _rows(path: Path, file: TextIO, dialect: str) -> Iterator[Example]:
         label_at, text_at = header.index("label"), header.index("text")
         end = reader.line_num
         for row in reader:
-            start, end = end + 1, reader.line_num
+            end = reader.line_num
             if not row:
                 continue  # a blank line
             where = f"row ending at line {end}"
@@ -92,7 +94,7 @@ def _rows(path: Path, file: TextIO, dialect: str) -> Iterator[Example]:
             yield _checked(path, label, where), _bytes(row[text_at]), where
     except csv.Error as error:
         advice = (
-            f"is a double quote left open after line {start}?"
+            f"is a double quote left open from line {end + 1} on?"
             if "field larger" in str(error)
             else "save it as UTF-8 csv"
         )
