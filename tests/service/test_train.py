@@ -6,6 +6,7 @@ import itertools
 import pytest
 from classifier import bundle
 from classifier.training import pipeline, train
+from classifier.training.corpus import Places
 from classifier.training.errors import TrainError
 from classifier.training.settings import Settings
 
@@ -23,7 +24,7 @@ def test_only_another_seed_gives_another_bundle(data_dir, bundle_dir, tmp_path):
     first = bundle.load(bundle_dir)
     settings = Settings(**first.card["training"]["settings"])
     again, other = (
-        pipeline.run(pipeline.prepare(data_dir, None, changed), tmp_path / "b", None)
+        pipeline.run(pipeline.prepare(Places(data_dir), changed), tmp_path / "b", None)
         for changed in (settings, dataclasses.replace(settings, seed=2))
     )
     assert again.model_id == first.model_id != other.model_id
@@ -37,14 +38,16 @@ def test_a_rare_label_is_learned_beside_a_frequent_one(tmp_path):
     rows += [f"rare,{who} violin plays softly {n}" for who, n in itertools.product("abc", "xyz")]
     path.write_text("label,text\n" + "\n".join(rows))
     found = pipeline.run(
-        pipeline.prepare(path, None, dataclasses.replace(SETTINGS, epochs=12)), tmp_path / "b", None
+        pipeline.prepare(Places(path), dataclasses.replace(SETTINGS, epochs=12)),
+        tmp_path / "b",
+        None,
     )
     assert found.metrics["macro_f1"] == 1.0
     assert {golden.label for golden in found.golden} == {"often", "rare"}
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice(data_dir, tmp_path):
-    job = pipeline.prepare(data_dir, None, dataclasses.replace(SETTINGS, learning_rate=1e38))
+    job = pipeline.prepare(Places(data_dir), dataclasses.replace(SETTINGS, learning_rate=1e38))
     with pytest.raises(TrainError, match=r"lower --learning-rate \(it is 1e\+38\)"):
         pipeline.run(job, tmp_path / "b", None)
     assert list(tmp_path.iterdir()) == []

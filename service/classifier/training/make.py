@@ -7,92 +7,165 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
 
+import math
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy
 
 from classifier.bundle import Bundle, GoldenText, Limits, TokenizerSettings
 from classifier.serving.predict import Predictor
 from classifier.serving.tokenizer import Tokenizer
-from classifier.training import export, splits, train, vectorize
+from classifier.training import calibrate, export, train, vectorize, words
 from classifier.training.golden import GoldenChooser
+from classifier.training.measure import Measurement
 from classifier.training.pipeline import Job
-from classifier.training.scores import Scores
-from classifier.training.sources import Scan, Source, clean
+from classifier.training.splits import Split
 
 _SAMPLES = 64
+# Enough to find one number, or to know what texts are like, from data of any size.
+_MOST_SAMPLED = 5000
+_BATCH = 32
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a run made, all that a bundle needs beyond the job."""
+    """What a run made: all that a bundle and a report need beyond the job."""
 
     model: bytes
     vocabulary: tuple[str, ...]
     tokenizer: TokenizerSettings
     metrics: dict[str, Any]
     golden: tuple[GoldenText, ...]
-    epochs: int
+    embedding: dict[str, Any]
+    measured: Measurement
+    trained: train.Trained
+    words: dict[str, list[str]]
+    lengths: Counter[int]  # of a sample of the texts for training, in words
 
 
 def make(job: Job) -> Made:
     """Return the exported model with what it scores, both through LiteRT as on a host."""
-    trained = train.train(job.source, job.scan, job.parts, job.settings)
-    tokenizer = vectorize.tokenizer_settings(trained.vocabulary, job.settings)
-    model = export.to_litert(trained.network)
+    trained = train.train(job.corpus.training, job.corpus.validation, job.settings, job.own_model)
+    network, vocabulary = trained.network, trained.vocabulary
+    settings = vectorize.tokenizer_settings(vocabulary, job.settings)
+    tokenizer = Tokenizer(vocabulary, settings.ngrams, settings.max_length)
+    temperature = _find_temperature(job, network, tokenizer)
+    model = export.to_litert(network, temperature)
     with tempfile.TemporaryDirectory(prefix="classifier-") as folder:
         draft = Bundle(
             path=Path(folder),
-            labels=job.scan.labels,
-            vocabulary=trained.vocabulary,
-            tokenizer=tokenizer,
+            labels=job.labels,
+            vocabulary=vocabulary,
+            tokenizer=settings,
             limits=Limits(),
             metrics={},
             golden=(),
+            calibration={},
+            statistics={},
+            embedding={},
             model_id="",
             card={},
         )
         draft.model_path.write_bytes(model)
-        export.check_equal(trained.network, draft.model_path, _samples(job, draft))
-        scores, golden = _measure(job, Predictor(draft))
+        export.check_equal(network, draft.model_path, _samples(job, tokenizer), temperature)
+        embedding = export.find_embedding(network, draft.model_path)
+        measured = Measurement(job.labels, vocabulary, tokenizer, temperature)
+        golden = _measure(job, Predictor(draft), measured)
+    lengths, strongest = _look_at_words(job, trained, tokenizer)
+    scores = measured.scores
     metrics = {
         "accuracy": scores.accuracy,
         "macro_f1": scores.macro_f1,
         "held_out_texts": scores.texts,
-        "training_texts": int((job.parts == splits.TRAIN).sum()),
+        "training_texts": job.corpus.training.count,
         "validation_loss": trained.validation_loss,
     }
-    return Made(model, trained.vocabulary, tokenizer, metrics, golden, trained.epochs)
+    return Made(
+        model=model,
+        vocabulary=vocabulary,
+        tokenizer=settings,
+        metrics=metrics,
+        golden=golden,
+        embedding=embedding,
+        measured=measured,
+        trained=trained,
+        words=strongest,
+        lengths=lengths,
+    )
 
 
-def texts_of(
-    source: Source, scan: Scan, parts: numpy.ndarray, part: int
-) -> Iterator[tuple[str, str]]:
-    """Stream the (text, label) pairs of one part."""
-    for place, (_, raw, _) in enumerate(source.read()):
-        if parts[place] == part:
-            yield clean(raw).decode(), scan.labels[scan.example_labels[place]]
+def texts_of(split: Split) -> Iterator[tuple[str, str]]:
+    """Stream the (text, label) pairs of a split."""
+    for text, label in split.texts():
+        yield text.decode(), split.scan.labels[label]
 
 
-def _samples(job: Job, draft: Bundle) -> list[list[int]]:
-    encode = Tokenizer(draft.vocabulary, draft.tokenizer.ngrams, draft.tokenizer.max_length).encode
-    held_out = texts_of(job.test, job.test_scan, job.test_parts, splits.TEST)
-    return [encode(text) for _, (text, _) in zip(range(_SAMPLES), held_out, strict=False)]
+def _sampled(split: Split) -> Iterator[tuple[str, int]]:
+    """Stream some (text, label's place) pairs of a split, evenly spread over it."""
+    for text, label in split.texts(every=math.ceil(split.count / _MOST_SAMPLED)):
+        yield text.decode(), label
 
 
-def _measure(job: Job, predictor: Predictor) -> tuple[Scores, tuple[GoldenText, ...]]:
-    scores, golden = Scores(), GoldenChooser()
-    for text, label in texts_of(job.test, job.test_scan, job.test_parts, splits.TEST):
+def _find_temperature(job: Job, network: keras.Model, tokenizer: Tokenizer) -> float:
+    logits, labels, batch = [], [], []
+
+    def flush() -> None:
+        ids = numpy.zeros((len(batch), max(map(len, batch))), numpy.int32)
+        for row, text_ids in zip(ids, batch, strict=True):
+            row[: len(text_ids)] = text_ids
+        logits.append(keras.ops.convert_to_numpy(network(ids, training=False)))
+        batch.clear()
+
+    for text, label in _sampled(job.corpus.validation):
+        batch.append(tokenizer.encode(text) or [0])
+        labels.append(label)
+        if len(batch) == _BATCH:
+            flush()
+    if batch:
+        flush()
+    return calibrate.find_temperature(numpy.concatenate(logits), numpy.array(labels))
+
+
+def _samples(job: Job, tokenizer: Tokenizer) -> list[list[int]]:
+    held_out = texts_of(job.corpus.test)
+    return [tokenizer.encode(text) for _, (text, _) in zip(range(_SAMPLES), held_out, strict=False)]
+
+
+def _measure(job: Job, predictor: Predictor, measured: Measurement) -> tuple[GoldenText, ...]:
+    """Measure on the held-out texts; choose golden texts there, and elsewhere if need be."""
+    golden = GoldenChooser(job.labels)
+    for text, label in texts_of(job.corpus.test):
         [prediction] = predictor.predict([text])
-        scores.add(label, prediction.label)
+        measured.add(text, label, prediction)
         golden.add(text, label, prediction)
-    for part in (splits.VALIDATION, splits.TRAIN):  # only where few texts were held out
+    for split in (job.corpus.validation, job.corpus.training):  # only where few texts were held out
         if golden.enough:
             break
-        for text, label in texts_of(job.source, job.scan, job.parts, part):
+        for text, label in texts_of(split):
+            missing = golden.uncovered
+            if missing and label not in missing:
+                continue  # its own texts are the likeliest to get a label
             golden.add(text, label, predictor.predict([text])[0])
-    return scores, golden.choose()
+            if golden.enough:
+                break
+    return golden.choose()
+
+
+def _look_at_words(
+    job: Job, trained: train.Trained, tokenizer: Tokenizer
+) -> tuple[Counter[int], dict[str, list[str]]]:
+    lengths: Counter[int] = Counter()
+
+    def encoded() -> Iterator[list[int]]:
+        for text, _ in _sampled(job.corpus.training):
+            lengths[len(text.split())] += 1
+            yield tokenizer.encode(text)
+
+    strongest = words.strongest(trained.network, trained.vocabulary, job.labels, encoded())
+    return lengths, strongest

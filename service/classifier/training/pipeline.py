@@ -13,68 +13,61 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy
-
 from classifier import bundle
-from classifier.training import splits
-from classifier.training.errors import DataError, TrainError
-from classifier.training.notices import Notices
+from classifier.training import report
+from classifier.training.corpus import Corpus, Places, read_corpus
+from classifier.training.errors import TrainError
+from classifier.training.own import OwnModel
 from classifier.training.settings import Settings
-from classifier.training.sources import Scan, Source, open_source, scan
 
 _CODE = Path(__file__).parents[1]
 # What the model is made of: after a change in one of these a bundle is no longer up to date.
 _CODE_PATTERNS = ("bundle.py", "card.py", "training/*.py", "serving/tokenizer.py")
 _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "ai-edge-litert")
 # What makes two trainings the same one.
-_STAMP_KEYS = ("data_digest", "test_digest", "settings", "versions", "code_digest")
+_STAMP_KEYS = (
+    "data_digest",
+    "validation_digest",
+    "test_digest",
+    "settings",
+    "model",
+    "versions",
+    "code_digest",
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """Checked data with everything that decides what comes out of it.
+    """Checked data with everything that decides what comes out of it."""
 
-    `test` and `test_scan` are those of `source` unless a separate file is held out.
-    """
-
-    source: Source
-    scan: Scan
-    parts: numpy.ndarray
-    test: Source
-    test_scan: Scan
-    test_parts: numpy.ndarray
+    corpus: Corpus
     settings: Settings
     stamp: dict[str, Any]
+    own_model: OwnModel | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, in the order of the model's output."""
+        return self.corpus.training.scan.labels
 
 
 class FloorError(TrainError):
     """The accuracy on held-out texts is below the asked floor."""
 
 
-def prepare(data: Path, test: Path | None, settings: Settings) -> Job:
+def prepare(places: Places, settings: Settings, own_model: OwnModel | None = None) -> Job:
     """Read the data once and check that it can be trained on; DataError when it cannot."""
-    held_out = 0.0 if test else settings.test_fraction
-    source = open_source(data)
-    found = _scan(source)
-    fractions = (settings.validation_fraction, held_out)
-    splits.check_classes(source, found, fractions=fractions)
-    parts = splits.split(
-        found, validation=settings.validation_fraction, test=held_out, seed=settings.seed
-    )
-    test_source, test_scan, test_parts = source, found, parts
-    if test:
-        test_source = open_source(test)
-        test_scan = _scan(test_source)
-        _check_test(test_source, test_scan, found)
-        test_parts = splits.all_test(test_scan)
+    corpus = read_corpus(places, settings)
+    for remark in corpus.remarks:
+        _say(f"warning: {remark}")
     stamp = {
-        "data_digest": found.digest,
-        "test_digest": test_scan.digest if test else "",
+        **corpus.digests,
         "settings": dataclasses.asdict(settings),
+        "model": own_model.stamp if own_model else None,
         "versions": _versions(),
         "code_digest": _code_digest(),
     }
-    return Job(source, found, parts, test_source, test_scan, test_parts, settings, stamp)
+    return Job(corpus, settings, stamp, own_model)
 
 
 def up_to_date(output: Path, job: Job) -> bundle.Bundle | None:
@@ -107,52 +100,38 @@ def run(job: Job, output: Path, floor: float | None) -> bundle.Bundle:
     """Train, export, measure and write the bundle to `output`; nothing is written on failure."""
     started = time.monotonic()
     _say(
-        f"{int((job.parts == splits.TRAIN).sum())} texts for training, "
-        f"{int((job.parts == splits.VALIDATION).sum())} for validation, "
-        f"{int((job.test_parts == splits.TEST).sum())} held out, "
-        f"{len(job.scan.labels)} classes; starting TensorFlow"
+        f"{job.corpus.training.count} texts for training, "
+        f"{job.corpus.validation.count} for validation, "
+        f"{job.corpus.test.count} held out, "
+        f"{len(job.labels)} classes; starting TensorFlow"
     )
     from classifier.training import make  # noqa: PLC0415 - seconds of import, only when needed
 
     made = make.make(job)
     check_floor(made.metrics, floor)
     training = {
-        "source": job.source.path.resolve().name,
+        "source": job.corpus.training.source.path.resolve().name,
         **job.stamp,
         "seed": job.settings.seed,
-        "epochs": made.epochs,
+        "epochs": made.trained.epochs,
         "duration_seconds": round(time.monotonic() - started, 1),
     }
-    return bundle.write(
+    written = bundle.write(
         output,
         model=made.model,
         vocabulary=made.vocabulary,
-        labels=job.scan.labels,
+        labels=job.labels,
         tokenizer=made.tokenizer,
         limits=bundle.Limits(),
         metrics=made.metrics,
         golden=made.golden,
+        calibration=made.measured.calibration,
+        statistics=made.measured.traffic.summary(),
+        embedding=made.embedding,
         training=training,
     )
-
-
-def _scan(source: Source) -> Scan:
-    notices = Notices()
-    found = scan(source, notices)
-    notices.say(source.path, sys.stderr)
-    return found
-
-
-def _check_test(test: Source, test_scan: Scan, training_scan: Scan) -> None:
-    if not sum(test_scan.counts.values()):
-        raise DataError(f"{test.path}: holds no texts; add rows below the header")
-    unknown = sorted(set(test_scan.labels) - set(training_scan.labels))
-    if unknown:
-        known = ", ".join(training_scan.labels[:20])
-        raise DataError(
-            f"{test.path}: the label {unknown[0]!r} is not one trained on ({known}); "
-            "use the same labels in both"
-        )
+    _say(f"report: {report.write(written, report.collect(written, job, made))}")
+    return written
 
 
 def _versions() -> dict[str, str]:

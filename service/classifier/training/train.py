@@ -1,20 +1,20 @@
 """Fit the network to the texts, reproducibly, and stop when it no longer gets better."""
 
+import contextlib
 import math
-import sys
-import time
 from dataclasses import dataclass
 
 import keras
 import numpy
 import tensorflow as tf
 
-from classifier.training import model, vectorize
-from classifier.training.data import id_dataset, text_dataset
-from classifier.training.errors import TrainError
+from classifier.training import model, own, vectorize
+from classifier.training.cache import IdCache
+from classifier.training.data import batches, streamed_batches, vectorise
+from classifier.training.errors import DataError, TrainError
+from classifier.training.progress import Progress
 from classifier.training.settings import Settings
-from classifier.training.sources import Scan, Source
-from classifier.training.splits import TEST, TRAIN, VALIDATION
+from classifier.training.splits import Split
 
 _STEPS = 128
 _SMALLEST_BATCH, _LARGEST_BATCH = 8, 256
@@ -28,39 +28,98 @@ class Trained:
     vocabulary: tuple[str, ...]
     epochs: int
     validation_loss: float
+    history: list[dict[str, float]]  # of each epoch: loss and accuracy, in training and validation
 
 
-def train(source: Source, scan: Scan, parts: numpy.ndarray, settings: Settings) -> Trained:
-    """Return the network fitted to the TRAIN part, as it was when VALIDATION went best.
+def train(
+    training: Split,
+    validation: Split,
+    settings: Settings,
+    own_model: own.OwnModel | None = None,
+) -> Trained:
+    """Return the network fitted to `training`, as it was when `validation` went best.
 
-    The same source, parts and settings give the same network, bit for bit. Raises TrainError.
+    `own_model` takes the place of the default network. The same texts and settings give the same
+    network, bit for bit. Raises TrainError, and DataError when the texts change meanwhile.
     """
     try:
-        return _train(source, scan, parts, settings)
+        with contextlib.ExitStack() as stack:
+            return _train(training, validation, settings, own_model, stack)
     except tf.errors.OpError as error:
-        cause = str(error.message).strip().splitlines()[-1]
-        raise TrainError(f"{source.path}: TensorFlow stopped: {cause}") from error
+        raise _told(training, error) from error
 
 
-def _train(source: Source, scan: Scan, parts: numpy.ndarray, settings: Settings) -> Trained:
+def _told(training: Split, error: tf.errors.OpError) -> Exception:
+    """What a reader of the data had to say comes out of TensorFlow amid lines of its own."""
+    lines = str(error.message).strip().splitlines()
+    for line in lines:
+        for kind in (DataError, TrainError):
+            _, found, cause = line.partition(f"{kind.__name__}: ")
+            if found:
+                return kind(cause)
+    return TrainError(f"{training.source.path}: TensorFlow stopped: {lines[-1].strip()}")
+
+
+def _train(
+    training: Split,
+    validation: Split,
+    settings: Settings,
+    own_model: own.OwnModel | None,
+    stack: contextlib.ExitStack,
+) -> Trained:
     keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
-    texts = text_dataset(source, scan, parts, TRAIN)
-    most = model.most_tokens(settings, len(scan.labels))
-    vocabulary = vectorize.adapt(texts, settings, most)
+    labels = training.scan.labels
+    most = model.most_tokens(settings, len(labels))
+    texts = (text for text, _ in training.texts())
+    vocabulary = vectorize.find_vocabulary(texts, settings, most)
     layer = vectorize.build(vocabulary, settings.ngrams)
-    counts = numpy.bincount(parts[parts >= 0], minlength=TEST + 1)
-    batching = {
-        "max_length": settings.max_length,
-        "batch_size": batch_size(int(counts[TRAIN]), settings),
-    }
-    training = id_dataset(texts, layer, count=counts[TRAIN], shuffle_seed=settings.seed, **batching)
-    validation = id_dataset(
-        text_dataset(source, scan, parts, VALIDATION), layer, count=counts[VALIDATION], **batching
+    size = batch_size(training.count, settings)
+    batched = [
+        _batches(split, layer, settings, size=size, seed=seed, stack=stack)
+        for split, seed in ((training, settings.seed), (validation, None))
+    ]
+    if own_model:
+        network = own.build(
+            own_model,
+            vocabulary_size=len(vocabulary) + vectorize.SPECIAL_IDS,
+            labels=labels,
+            settings=settings,
+        )
+    else:
+        network = model.build(_statistics(batched[0], len(vocabulary), len(labels)), settings)
+    return _fit(network, *batched, vocabulary, settings)
+
+
+def _batches(  # noqa: PLR0913 - all but the first three by name
+    split: Split,
+    layer: keras.layers.TextVectorization,
+    settings: Settings,
+    *,
+    size: int,
+    seed: int | None,
+    stack: contextlib.ExitStack,
+) -> tf.data.Dataset:
+    """Vectorise once and batch what was kept, or each time when nothing is to be kept."""
+    if settings.cache == "none":
+        return streamed_batches(
+            split,
+            layer,
+            most=settings.max_length,
+            batch_size=size,
+            shuffle_texts=settings.shuffle_buffer,
+            shuffle_seed=seed,
+        )
+    cache = IdCache(
+        split.count,
+        id_count=layer.vocabulary_size(),
+        shard_texts=settings.shuffle_buffer,
+        place=settings.cache,
+        seed=settings.seed,
     )
-    network = model.build(_statistics(training, len(vocabulary), len(scan.labels)), settings)
-    return _fit(network, training, validation, vocabulary, settings)
+    vectorise(split, layer, stack.enter_context(cache), settings.max_length)
+    return batches(cache, size, seed)
 
 
 def batch_size(count: int, settings: Settings) -> int:
@@ -78,8 +137,9 @@ def _statistics(batches: tf.data.Dataset, token_count: int, label_count: int) ->
     labels = numpy.zeros(label_count, numpy.int64)
     for ids, places in batches.as_numpy_iterator():
         labels += numpy.bincount(places, minlength=label_count)
-        for row in ids:
-            documents[numpy.unique(row)] += 1
+        rows = numpy.sort(ids, axis=1)
+        is_first = numpy.diff(rows, axis=1, prepend=-1) != 0  # an id counts once for each text
+        documents += numpy.bincount(rows[is_first], minlength=len(documents))
     return model.Statistics(documents, labels)
 
 
@@ -110,7 +170,7 @@ def _fit(
         validation_data=validation,
         epochs=settings.epochs,
         shuffle=False,  # the dataset is
-        callbacks=[stop, keras.callbacks.TerminateOnNaN(), _Progress(settings.epochs)],
+        callbacks=[stop, keras.callbacks.TerminateOnNaN(), Progress(settings.epochs)],
         verbose=0,
     ).history
     losses = history.get("val_plain_loss", [])
@@ -119,28 +179,17 @@ def _fit(
             f"the loss is no longer a number after {len(history['loss'])} epochs; "
             f"lower --learning-rate (it is {settings.learning_rate:g})"
         )
-    return Trained(network, vocabulary, int(numpy.argmin(losses)) + 1, float(min(losses)))
+    return Trained(
+        network, vocabulary, int(numpy.argmin(losses)) + 1, float(min(losses)), _epochs(history)
+    )
 
 
-class _Progress(keras.callbacks.Callback):
-    """One line an epoch, on stderr."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-        self._started = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:  # noqa: ARG002 - Keras
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs = logs or {}
-        if "val_plain_loss" not in logs:
-            return  # ended by a loss that is no number
-        print(
-            f"epoch {epoch + 1:2}/{self._epochs}  loss {logs['plain_loss']:.4f}  "
-            f"validation loss {logs['val_plain_loss']:.4f}  "
-            f"accuracy {logs['val_accuracy']:.4f}  {time.monotonic() - self._started:.1f} s",
-            file=sys.stderr,
-            flush=True,
-        )
+def _epochs(history: dict[str, list[float]]) -> list[dict[str, float]]:
+    names = {
+        "loss": "plain_loss",
+        "accuracy": "accuracy",
+        "validation_loss": "val_plain_loss",
+        "validation_accuracy": "val_accuracy",
+    }
+    columns = zip(*(history[name] for name in names.values()), strict=True)
+    return [dict(zip(names, map(float, values), strict=True)) for values in columns]
