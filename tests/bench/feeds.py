@@ -1,0 +1,146 @@
+"""One way of feeding a model, in a process of its own: `feeds.py NAME DATA EPOCHS`, JSON out.
+
+All ways feed the same small model, a linear one over words and pairs of words, with the same texts,
+vocabulary and batches. They differ in what happens between the text and the batch:
+
+    naive        one text at a time is vectorised, anew in each epoch
+    batched      256 texts at a time are vectorised, anew in each epoch; no cache, no prefetch
+    cached       that, then tf.data's cache and prefetch: one tensor a text
+    vectorised   what training does: vectorised once into arrays, cut into batches
+"""
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"  # as in training
+
+import keras
+import tensorflow as tf
+from classifier.training import vectorize
+from classifier.training.cache import IdCache
+from classifier.training.corpus import Corpus, find_places, read_corpus
+from classifier.training.data import batches, text_datasets, vectorise
+from classifier.training.settings import Settings
+from classifier.training.splits import Split
+
+BATCH = 128
+SETTINGS = Settings()
+Layer = keras.layers.TextVectorization
+
+
+def _texts(split: Split) -> tf.data.Dataset:
+    first, *rest = text_datasets(split)
+    for texts in rest:
+        first = first.concatenate(texts)
+    return first
+
+
+def _mixed(rows: tf.data.Dataset, split: Split) -> tf.data.Dataset:
+    rows = rows.apply(tf.data.experimental.assert_cardinality(split.count))
+    return rows.shuffle(SETTINGS.shuffle_buffer, seed=1).padded_batch(BATCH, ([None], []))
+
+
+def _batched_rows(split: Split, layer: Layer) -> tf.data.Dataset:
+    most = SETTINGS.max_length
+    ids = _texts(split).map(lambda texts, labels: (vectorize.to_ids(layer, texts, most), labels))
+    return ids.unbatch().map(lambda row, label: (row, label))
+
+
+def naive(split: Split, layer: Layer) -> tf.data.Dataset:
+    most = SETTINGS.max_length
+
+    def one(text: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return vectorize.to_ids(layer, text[None], most).flat_values, label
+
+    return _mixed(_texts(split).unbatch().map(one), split)
+
+
+def batched(split: Split, layer: Layer) -> tf.data.Dataset:
+    return _mixed(_batched_rows(split, layer), split)
+
+
+def cached(split: Split, layer: Layer) -> tf.data.Dataset:
+    return _mixed(_batched_rows(split, layer).cache(), split).prefetch(tf.data.AUTOTUNE)
+
+
+def vectorised(split: Split, layer: Layer) -> tf.data.Dataset:
+    cache = IdCache(
+        split.count,
+        id_count=layer.vocabulary_size(),
+        shard_texts=SETTINGS.shuffle_buffer,
+        place="auto",
+        seed=1,
+    )
+    vectorise(split, layer, cache, SETTINGS.max_length)
+    return batches(cache, BATCH, 1)
+
+
+FEEDS = {feed.__name__: feed for feed in (naive, batched, cached, vectorised)}
+
+
+def main(name: str, data: str, epochs: str) -> None:
+    times = {}
+    with _timed(times, "whole"):
+        with _timed(times, "read"):
+            corpus = read_corpus(find_places(Path(data)), SETTINGS)
+        with _timed(times, "count"):
+            texts = (text for text, _ in corpus.training.texts())
+            words = vectorize.find_vocabulary(texts, SETTINGS, SETTINGS.max_tokens)
+        layer = vectorize.build(words, SETTINGS.ngrams)
+        with _timed(times, "first"):  # what is done once belongs to the first epoch
+            feed = FEEDS[name](corpus.training, layer)
+            _drain(feed)
+        with _timed(times, "later"):
+            _drain(feed)
+        accuracy = _fit(corpus, layer, feed, int(epochs))
+    count, draining = corpus.training.count, times["later"]
+    if name in ("naive", "batched"):  # nothing that was done for the first figure is kept
+        draining += times["first"]
+    result = {
+        "texts": count,
+        "first_epoch_texts_per_second": count / times["first"],
+        "later_epoch_texts_per_second": count / times["later"],
+        "accuracy": accuracy,
+        "job_seconds": times["whole"] - draining,
+    }
+    print(json.dumps(result))
+
+
+def _fit(corpus: Corpus, layer: Layer, feed: tf.data.Dataset, epochs: int) -> float:
+    ids = keras.Input((None,), dtype="int32")
+    scores = keras.layers.Embedding(
+        layer.vocabulary_size(), len(corpus.training.scan.labels), embeddings_initializer="zeros"
+    )(ids)
+    known = keras.ops.cast(keras.ops.not_equal(ids, 0), "float32")[..., None]
+    network = keras.Model(ids, keras.ops.sum(scores * known, axis=1))
+    network.compile(
+        keras.optimizers.Adam(0.01),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    network.fit(feed, epochs=epochs, shuffle=False, verbose=0)
+    held_out = batched(corpus.test, layer)
+    return float(network.evaluate(held_out, verbose=0, return_dict=True)["accuracy"])
+
+
+def _drain(dataset: tf.data.Dataset) -> None:
+    for _ in dataset:
+        pass
+
+
+@contextlib.contextmanager
+def _timed(times: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    times[name] = time.monotonic() - started
+
+
+if __name__ == "__main__":
+    keras.utils.set_random_seed(1)
+    main(*sys.argv[1:])
