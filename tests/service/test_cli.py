@@ -71,9 +71,11 @@ def test_an_up_to_date_bundle_is_left_alone(data_dir, own_bundle, capsys, no_tra
     found = bundle.load(own_bundle)
     assert line == {
         "bundle": str(own_bundle),
+        "report": f"{own_bundle}.report",
         "model_id": found.model_id,
         "accuracy": found.metrics["accuracy"],
         "macro_f1": found.metrics["macro_f1"],
+        "ece": found.calibration["ece_after"],
         "held_out_texts": 6,
         "training_texts": 48,
         "labels": ["animals", "food", "weather"],
@@ -264,7 +266,8 @@ def test_stderr_holds_one_line_an_epoch_and_nothing_of_tensorflow(data_dir, tmp_
     assert done.returncode == 0
     assert json.loads(done.stdout)["trained"] is True
     said = [line.split()[0] for line in done.stderr.splitlines()]
-    assert [word for word in said if word != "INFO:"] == ["48", "epoch", "epoch", "epoch"]
+    assert [word for word in said if word != "INFO:"] == ["48", *["epoch"] * 3, "report:"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "b.report"]
 
 
 def test_evaluate_scores_a_bundle(bundle_dir, data_dir, capsys):
@@ -314,13 +317,15 @@ def test_predict_prints_label_probability_and_text(bundle_dir, capsys):
     assert 0.34 < float(probability) <= 1
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize("command", ["evaluate", "predict", "neighbours"])
 def test_a_bundle_that_is_none_is_one_line_and_exit_1(data_dir, tmp_path, capsys, command):
     assert main([command, str(tmp_path), str(data_dir)]) == 1
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/bundle.json: missing")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "compare", "neighbours", "vectors", "predict"]
+)
 def test_help_shows_examples_and_exit_codes(command):
     done = run(command, "--help")
     assert done.returncode == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from classifier import bundle as bundles
 from classifier.serving import gate
+from classifier.traffic import Traffic
 
 RELEASE_ID = "20260102T030405-abc1234"
 LABELS = ("billing", "bug")
@@ -25,6 +26,8 @@ def bundle(tmp_path_factory):
         bundles.GoldenText(f"text {number}", LABELS[number % 2], 0.6 + number / 100)
         for number in range(8)
     ]
+    traffic = Traffic(LABELS, ["text"])
+    traffic.add(["text"], LABELS[0], 0.75)
     return bundles.write(
         tmp_path_factory.mktemp("gate") / "bundle",
         model=b"\x1c\0\0\0TFL3",
@@ -34,6 +37,10 @@ def bundle(tmp_path_factory):
         limits=bundles.Limits(),
         metrics={"accuracy": 1.0, "macro_f1": 1.0, "held_out_texts": 2, "training_texts": 8},
         golden=golden,
+        calibration=dict.fromkeys(("temperature", "ece_before", "ece_after"), 1.0)
+        | {"bins": 15, "texts": 2},
+        statistics=traffic.summary(),
+        embedding={"tensor": "", "dimensions": 0},
         training={
             "source": "texts",
             "data_digest": "0" * 64,

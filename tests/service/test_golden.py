@@ -15,7 +15,7 @@ def answer(label, probability, labels="abc"):
 
 
 def chosen(answers):
-    chooser = GoldenChooser()
+    chooser = GoldenChooser("abc")
     for place, (wanted, given, probability) in enumerate(answers):
         chooser.add(f"text {place}", wanted, answer(given, probability))
     return chooser
@@ -39,20 +39,34 @@ def test_near_ties_are_not_chosen_while_there_are_others():
 
 
 def test_a_text_is_chosen_once():
-    chooser = GoldenChooser()
+    chooser = GoldenChooser("abc")
     for _ in range(20):
         chooser.add("again", "a", answer("a", 0.9))
     assert len(chooser.choose()) == 1
     assert not chooser.enough
 
 
-def test_never_more_than_a_bundle_may_hold():
+def test_every_label_is_covered_however_many_there_are():
     labels = [f"label {n}" for n in range(150)]
-    chooser = GoldenChooser()
+    chooser = GoldenChooser(labels)
     for place, label in enumerate(itertools.chain(labels, labels)):
         chooser.add(f"text {place}", label, answer(label, 0.9, labels))
     golden = chooser.choose()
-    assert len({item.label for item in golden}) == len(golden) == 64
+    assert len({item.label for item in golden}) == len(golden) == 150
+
+
+def test_few_labels_have_a_few_texts_each():
+    labels = [f"label {n}" for n in range(20)]
+    chooser = GoldenChooser(labels)
+    for place, label in enumerate(labels * 9):
+        chooser.add(f"text {place}", label, answer(label, 0.9, labels))
+    assert len(chooser.choose()) == 64
+
+
+def test_labels_that_no_answer_had_are_known():
+    chooser = chosen([("a", "a", 0.9), ("c", "a", 0.9)] * 8)
+    assert chooser.uncovered == {"b", "c"}
+    assert not chooser.enough
 
 
 def test_scores_are_accuracy_and_the_mean_f1_of_labels():

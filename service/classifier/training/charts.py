@@ -2,13 +2,15 @@
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _WIDTH, _HEIGHT = 460, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 34
 _TICKS = 5
 _LABEL_CHARS = 22
+# Invisible control characters would be parse errors, and say nothing to a reader.
+_VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,10 @@ def line_chart(  # noqa: PLR0913 - all but the first two by name
         parts.append(f'<path class="line {one.kind}" d="M{line}"/>')
         parts += [
             f'<circle class="dot {one.kind}" cx="{x:.1f}" cy="{y:.1f}" r="3">'
-            f"<title>{_text(one.name)}: {number(value)}</title></circle>"
+            f"<title>{text(one.name)}: {number(value)}</title></circle>"
             for (x, y), (_, value) in zip(places, one.points, strict=True)
         ]
-    keys = "".join(f'<span class="key {one.kind}">{_text(one.name)}</span>' for one in series)
+    keys = "".join(f'<span class="key {one.kind}">{text(one.name)}</span>' for one in series)
     return _figure(title, f"0 0 {_WIDTH} {_HEIGHT}", parts, keys)
 
 
@@ -75,44 +77,53 @@ def heat_map(title: str, labels: Sequence[str], counts: Mapping[tuple[int, int],
     """Return a grid, the true label down and the given one across; only cells that count are drawn.
 
     Strong colour is a large share of the true label's texts. Every cell tells its numbers on hover.
+    The labels are drawings of their own, so that they stay in sight while the grid is scrolled.
     """
     cell = 34 if len(labels) <= 12 else 22 if len(labels) <= 30 else 12
-    room = 8 + round(0.56 * 11 * min(_LABEL_CHARS, max(map(len, labels))))
+    room = 8 + round(0.58 * 11 * min(_LABEL_CHARS, max(map(len, labels))))
     size = cell * len(labels)
+    left, top = [], []
+    for place, label in enumerate(labels):
+        middle = cell * (place + 0.5) + 4
+        name = text(label if len(label) <= _LABEL_CHARS else f"{label[: _LABEL_CHARS - 1]}…")
+        left.append(f'<text class="name" x="{room - 5}" y="{middle}">{name}</text>')
+        turned = f'transform="translate({middle} {room - 5}) rotate(-90)"'
+        top.append(f"<text {turned}>{name}</text>")
+    whole = f'<rect class="ground" width="{size}" height="{size}"/>'
+    grid = [whole, *_rulers(len(labels), cell, size), *_cells(labels, counts, cell)]
+    return (
+        f'<div class="scroll map" tabindex="0" role="region" aria-label="{text(title)}">'
+        f'<div class="corner"></div>{_sized(top, size, room, "top")}'
+        f"{_sized(left, room, size, 'left')}{_sized(grid, size, size, 'grid')}</div>"
+    )
+
+
+def _cells(
+    labels: Sequence[str], counts: Mapping[tuple[int, int], int], cell: int
+) -> Iterator[str]:
     totals = [0] * len(labels)
     for (row, _), count in counts.items():
         totals[row] += count
-    parts = [
-        f'<rect class="ground" x="{room}" y="{room}" width="{size}" height="{size}"/>',
-        *_rulers(len(labels), cell, room, size),
-    ]
-    for place, label in enumerate(labels):
-        middle = room + cell * (place + 0.5)
-        name = _text(label if len(label) <= _LABEL_CHARS else f"{label[: _LABEL_CHARS - 1]}…")
-        parts.append(f'<text class="name" x="{room - 5}" y="{middle + 4:.1f}">{name}</text>')
-        turned = f'transform="translate({middle + 4:.1f} {room - 5}) rotate(-90)"'
-        parts.append(f'<text class="name top" {turned}>{name}</text>')
     for (row, column), count in sorted(counts.items()):
         if not count:
             continue
         share = count / totals[row]
         kind = "right" if row == column else "wrong"
-        x, y = room + cell * column, room + cell * row
-        told = _text(f"{labels[row]} given as {labels[column]}: {count} ({share:.0%})")
-        parts.append(
+        x, y = cell * column, cell * row
+        told = text(f"{labels[row]} given as {labels[column]}: {count} ({share:.0%})")
+        yield (
             f'<rect class="{kind}" x="{x}" y="{y}" width="{cell}" height="{cell}" '
             f'fill-opacity="{0.12 + 0.88 * math.sqrt(share):.2f}"><title>{told}</title></rect>'
         )
         if cell >= 22 and count < 10 ** (cell // 8):
             ink = " strong" if share > 0.3 else ""
             middle = f'x="{x + cell / 2}" y="{y + cell / 2 + 4}"'
-            parts.append(f'<text class="count{ink}" {middle}>{count}</text>')
-    whole = room + size + 4
-    return (
-        f'<div class="scroll map" tabindex="0" role="region" aria-label="{_text(title)}">'
-        f'<svg viewBox="0 0 {whole} {whole}" width="{whole}" height="{whole}" role="img" '
-        f'aria-label="{_text(title)}">{"".join(parts)}</svg></div>'
-    )
+            yield f'<text class="count{ink}" {middle}>{count}</text>'
+
+
+def text(value: object) -> str:
+    """Return a value as text on a page: escaped, control characters made visible."""
+    return html.escape(str(value).translate(_VISIBLE))
 
 
 def number(value: float) -> str:
@@ -157,7 +168,7 @@ class _Frame:
 
     def x_title(self, name: str) -> str:
         place = f'x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 4}"'
-        return f'<text class="tick" {place} text-anchor="middle">{_text(name)}</text>'
+        return f'<text class="tick" {place} text-anchor="middle">{text(name)}</text>'
 
 
 def _ticks(low: float, high: float) -> list[float]:
@@ -169,22 +180,19 @@ def _ticks(low: float, high: float) -> list[float]:
     return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _rulers(count: int, cell: int, room: int, size: int) -> list[str]:
-    """A faint line every five labels, for the eye to follow."""
-    every = 1 if count <= 30 else 5
-    places = [room + cell * n for n in range(0, count + 1, every)]
-    return [
-        f'<path class="grid" d="M{room} {place}h{size}M{place} {room}v{size}"/>' for place in places
-    ]
+def _rulers(count: int, cell: int, size: int) -> list[str]:
+    """A faint line every label, or every five of many, for the eye to follow."""
+    places = range(0, size + 1, cell * (1 if count <= 30 else 5))
+    return [f'<path class="rule" d="M0 {place}h{size}M{place} 0v{size}"/>' for place in places]
+
+
+def _sized(parts: Sequence[str], width: int, height: int, kind: str) -> str:
+    return f'<svg class="{kind}" width="{width}" height="{height}">{"".join(parts)}</svg>'
 
 
 def _figure(title: str, box: str, parts: Sequence[str], keys: str = "") -> str:
     return (
-        f"<figure><figcaption>{_text(title)}</figcaption>"
-        f'<svg viewBox="{box}" role="img" aria-label="{_text(title)}">{"".join(parts)}</svg>'
+        f"<figure><figcaption>{text(title)}</figcaption>"
+        f'<svg viewBox="{box}" role="img" aria-label="{text(title)}">{"".join(parts)}</svg>'
         f'<div class="keys">{keys}</div></figure>'
     )
-
-
-def _text(value: str) -> str:
-    return html.escape(value)

@@ -103,9 +103,13 @@ def compare(
     """
     bundles = (bundle.load(first_path), bundle.load(second_path))
     for one, other in (bundles, bundles[::-1]):
-        unknown = [label for label in one.labels if label not in other.labels]
+        unknown = [repr(label) for label in one.labels if label not in other.labels]
         if unknown:
-            print(f"warning: {other.path} does not know the label {unknown[0]!r}", file=sys.stderr)
+            named = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+            print(
+                f"warning: {other.path} does not know {len(unknown)} labels of {one.path}: {named}",
+                file=sys.stderr,
+            )
     first, second = map(Predictor, bundles)
     comparison = Comparison()
     for text, label in _texts(data_path, {*bundles[0].labels, *bundles[1].labels}):

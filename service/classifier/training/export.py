@@ -135,7 +135,7 @@ def _culprit(network: keras.Model) -> str:
         values = keras.ops.cast(operation.output, "float32")
         rest = tuple(range(1, len(values.shape)))
         numbers = keras.ops.sum(values, axis=rest) if rest else values
-        part = keras.Model(network.inputs, numbers)
+        part = keras.Model(network.inputs[0], numbers)
         try:
             _convert(part, 1, 1.0)
         except _ConversionError:

@@ -100,10 +100,15 @@ def _to_logits(own: OwnModel, made: Any, label_count: int) -> "keras.Model":
     """Check input and output; turn probabilities, when a softmax gives them, into logits."""
     import keras  # noqa: PLC0415 - seconds of import, only when a model is built
 
+    if isinstance(made, keras.Sequential) and made.built:
+        made = keras.Model(
+            made.inputs[0], made.outputs[0], name=made.name
+        )  # so that it has a graph
+    # A Sequential without an Input, or a subclass, has no inputs, or none before it is called.
     if not isinstance(made, keras.Model) or len(getattr(made, "inputs", None) or []) != 1:
         raise ModelFileError(
-            f"{own.path}: {own.function} must return a keras.Model (functional or Sequential) "
-            f"with one input, not {type(made).__name__}"
+            f"{own.path}: {own.function} must return a keras.Model made of one keras.Input "
+            f"(functional, or Sequential with the Input in it), not this {type(made).__name__}"
         )
     ids = made.inputs[0]
     if tuple(ids.shape) != (None, None) or ids.dtype != "int32":
@@ -111,13 +116,13 @@ def _to_logits(own: OwnModel, made: Any, label_count: int) -> "keras.Model":
             f"{own.path}: the model's input is {ids.dtype} of the shape {tuple(ids.shape)}, "
             'must be keras.Input((None,), dtype="int32")'
         )
-    if len(made.outputs) != 1 or tuple(made.output.shape) != (None, label_count):
+    if len(made.outputs) != 1 or tuple(made.outputs[0].shape) != (None, label_count):
         raise ModelFileError(
             f"{own.path}: the model's output has the shape {tuple(made.outputs[0].shape)}, "
             f"must be (None, {label_count}): a number for each label"
         )
     if _ends_in_softmax(made):
-        made = keras.Model(made.inputs, keras.ops.log(keras.ops.maximum(made.output, _TINY)))
+        made = keras.Model(made.inputs[0], keras.ops.log(keras.ops.maximum(made.outputs[0], _TINY)))
     return made
 
 

@@ -1,20 +1,17 @@
 """The report as one HTML page that needs nothing else: no script, no font, no request."""
 
-import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from classifier.training import charts
-from classifier.training.charts import Series
+from classifier.training.charts import Series, text
 from classifier.training.durations import duration
 
 _MOST_DRAWN = 200  # labels in the confusion matrix; of more, those with most mistakes
 _MOST_PAIRS = 20
 _MISTAKE_CHARS = 700
-# Invisible control characters would be parse errors, and say nothing to a reader.
-_VISIBLE = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -38,8 +35,8 @@ def render(report: Mapping[str, Any]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{_text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f"<main>\n<h1>{_text(title)}</h1>\n" + "\n".join(sections) + "\n</main>\n</body>\n</html>\n"
+        f"<title>{text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<main>\n<h1>{text(title)}</h1>\n" + "\n".join(sections) + "\n</main>\n</body>\n</html>\n"
     )
 
 
@@ -61,7 +58,7 @@ def _summary(report: Mapping[str, Any]) -> str:
         ),
     ]
     drawn = "".join(
-        f"<div><dt>{name}</dt><dd>{value}<small>{_text(note)}</small></dd></div>"
+        f"<div><dt>{name}</dt><dd>{value}<small>{text(note)}</small></dd></div>"
         for name, value, note in tiles
     )
     return f'<dl class="tiles">{drawn}</dl>'
@@ -74,7 +71,7 @@ def _data(report: Mapping[str, Any]) -> str:
     rows = sorted(texts.items(), key=lambda item: -item[1]["training"])
     table = _table(
         ["Label", *(_PART_NAMES[part] for part in _PART_NAMES)],
-        [[_text(label), *(f"{row[part]:,}" for part in _PART_NAMES)] for label, row in rows],
+        [[text(label), *(f"{row[part]:,}" for part in _PART_NAMES)] for label, row in rows],
         [["All", *(f"{total:,}" for total in sums)]],
     )
     words = data["words"]
@@ -100,7 +97,7 @@ _PART_NAMES = {"training": "Training", "validation": "Validation", "held_out": "
 def _warnings(warnings: Sequence[str]) -> str:
     if not warnings:
         return "<p>No warnings.</p>"
-    items = "".join(f"<li>{_text(line)}</li>" for line in warnings)
+    items = "".join(f"<li>{text(line)}</li>" for line in warnings)
     return f'<ul class="warnings">{items}</ul>'
 
 
@@ -140,8 +137,8 @@ def _confusion(report: Mapping[str, Any]) -> str:
     pairs = sorted(wrong, key=lambda cell: -cell["texts"])[:_MOST_PAIRS]
     rows = [
         [
-            _text(cell["label"]),
-            _text(cell["given"]),
+            text(cell["label"]),
+            text(cell["given"]),
             str(cell["texts"]),
             f"{cell['texts'] / support[cell['label']]:.0%}",
         ]
@@ -174,7 +171,7 @@ def _labels(report: Mapping[str, Any]) -> str:
         ["Label", "F1", "Precision", "Recall", "Texts"],
         [
             [
-                _text(row["label"]),
+                text(row["label"]),
                 _bar(row["f1"]),
                 _share(row["precision"]),
                 _share(row["recall"]),
@@ -218,12 +215,12 @@ def _mistakes(report: Mapping[str, Any]) -> str:
         return "<p>None.</p>"
     items = []
     for item in report["mistakes"]:
-        text = item["text"]
-        shown = text if len(text) <= _MISTAKE_CHARS else f"{text[:_MISTAKE_CHARS]}…"
+        whole = item["text"]
+        shown = whole if len(whole) <= _MISTAKE_CHARS else f"{whole[:_MISTAKE_CHARS]}…"
         items.append(
-            f"<li><p><b>{_text(item['given'])}</b> {item['probability']:.1%}, labelled "
-            f"<b>{_text(item['label'])}</b> {item['label_probability']:.1%}</p>"
-            f"<blockquote><bdi>{_text(shown)}</bdi></blockquote></li>"
+            f"<li><p><b>{text(item['given'])}</b> {item['probability']:.1%}, labelled "
+            f"<b>{text(item['label'])}</b> {item['label_probability']:.1%}</p>"
+            f"<blockquote><bdi>{text(shown)}</bdi></blockquote></li>"
         )
     return (
         "<p>Some of these may be labelled wrongly in the data.</p>"
@@ -233,14 +230,14 @@ def _mistakes(report: Mapping[str, Any]) -> str:
 
 def _words(report: Mapping[str, Any]) -> str:
     rows = "".join(
-        f"<div><dt>{_text(label)}</dt><dd>"
-        + (" ".join(f"<bdi>{_text(word)}</bdi>" for word in found) or "none")
+        f"<div><dt>{text(label)}</dt><dd>"
+        + (" ".join(f"<bdi>{text(word)}</bdi>" for word in found) or "none")
         + "</dd></div>"
         for label, found in report["words"].items()
     )
     return (
-        "<p>Words and runs of words that, alone, speak most for a label, frequent ones first "
-        f'among equals.</p><dl class="words">{rows}</dl>'
+        "<p>Words and runs of words that speak most for a label when they stand alone.</p>"
+        f'<dl class="words">{rows}</dl>'
     )
 
 
@@ -264,7 +261,7 @@ def _run(report: Mapping[str, Any]) -> str:
     return _table(
         ["", ""],
         [
-            [_text(name), _text(value if isinstance(value, str) else json.dumps(value))]
+            [text(name), text(value if isinstance(value, str) else json.dumps(value))]
             for name, value in facts.items()
         ],
         left=2,
@@ -288,7 +285,7 @@ def _table(
         drawn = (f"<{tag}{k}>{cell}</{tag}>" for k, cell in zip(kinds, cells, strict=True))
         return f"<tr>{''.join(drawn)}</tr>"
 
-    head = f"<thead>{line([_text(head) for head in heads], 'th')}</thead>" if any(heads) else ""
+    head = f"<thead>{line([text(head) for head in heads], 'th')}</thead>" if any(heads) else ""
     body = f"<tbody>{''.join(line(row, 'td') for row in rows)}</tbody>"
     end = f"<tfoot>{''.join(line(row, 'td') for row in foot)}</tfoot>" if foot else ""
     return f'<div class="scroll" tabindex="0"><table>{head}{body}{end}</table></div>'
@@ -302,7 +299,3 @@ def _bar(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value).translate(_VISIBLE))

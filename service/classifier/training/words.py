@@ -12,6 +12,7 @@ from classifier.serving.predict import SHORTEST_LENGTH
 WORDS_A_LABEL = 12
 _MOST_TOKENS = 20_000
 _BATCH = 512
+_OFTEN = 10  # texts; from here on, more of them make a word no stronger
 
 
 def strongest(
@@ -22,9 +23,9 @@ def strongest(
 ) -> dict[str, list[str]]:
     """Return for each label the tokens that speak for it, the strongest first.
 
-    A token's weight for a label is how much a text of that token alone is likelier to have it than
-    an empty text, times the logarithm of in how many of `encoded_texts` it occurs: a word that
-    is met once says little about a label, however sure the network is of it.
+    A token's weight for a label is how much likelier a text of that token alone has it than an
+    empty text. A token that few of `encoded_texts` hold counts for less: a word met once says
+    little about a label, however sure the network is of it.
     """
     counts: Counter[int] = Counter()
     for ids in encoded_texts:
@@ -36,7 +37,8 @@ def strongest(
     for start in range(0, len(tokens), _BATCH):
         batch = tokens[start : start + _BATCH]
         gains = _probabilities(network, batch) - empty
-        weights = gains * numpy.log1p([counts[token] for token in batch])[:, None]
+        often = numpy.minimum([counts[token] for token in batch], _OFTEN)
+        weights = gains * numpy.log1p(often)[:, None]
         for label, column in enumerate(weights.T):
             first = numpy.argsort(-column, kind="stable")[:WORDS_A_LABEL]
             found = [(float(column[place]), batch[place]) for place in first if column[place] > 0]
