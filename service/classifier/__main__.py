@@ -1,11 +1,24 @@
 """The command line: `python -m classifier COMMAND`, run from service/; see `--help`."""
 
+import os
+import os
+import signal
 import sys
+
+INTERRUPTED = 130
+INTERRUPTED_LINE = "interrupted; nothing was written"
+
+if __name__ == "__main__":
+
+    def _stop(*_: object) -> None:
+        # Raised amid imports, KeyboardInterrupt would be a traceback.
+        os.write(2, f"error: {INTERRUPTED_LINE}\n".encode())
+        os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, _stop)
 
 from classifier import arguments, bundle
 from classifier.training.errors import DataError, ExportError, ModelFileError, TrainError
-
-INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,12 +36,12 @@ def main(argv: list[str] | None = None) -> int:
         named = f"{error.filename}: " if error.filename else ""
         return _fail(f"{named}{error.strerror or error}", 1)
     except KeyboardInterrupt:
-        return _fail("interrupted; nothing was written", INTERRUPTED)
+        return _fail(INTERRUPTED_LINE, INTERRUPTED)
 
 
 def _end_of_pipe() -> int:
-    # Whoever read stdout has enough of it (head, less); Python would complain once more at exit.
-    sys.stdout = None
+    # Whoever read stdout has enough of it (head, less); Python's own flush at exit would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -39,4 +52,5 @@ def _fail(error: object, code: int) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -29,6 +29,8 @@ def train(args: argparse.Namespace) -> int:
         made = pipeline.run(job, args.output, args.require_accuracy)
     else:
         print(f"{args.output} is up to date; --force trains anew", file=sys.stderr)
+        if not report.folder_of(args.output).exists():
+            print("its report is gone; --force makes it anew", file=sys.stderr)
         pipeline.check_floor(made.metrics, args.require_accuracy)
     _print_json(
         {

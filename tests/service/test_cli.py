@@ -354,3 +354,20 @@ def test_an_interrupted_read_is_no_traceback(monkeypatch, data_dir, tmp_path, ca
     monkeypatch.setattr(pipeline, "prepare", interrupted)
     assert main(["train", str(data_dir), "--output", str(tmp_path / "b")]) == 130
     assert capsys.readouterr().err == "error: interrupted; nothing was written\n"
+
+
+def test_a_reader_that_has_enough_is_no_error(bundle_dir):
+    words = [sys.executable, "-m", "classifier", "predict", str(bundle_dir)]
+    texts = [f"rain {number}" for number in range(5000)]
+    process = subprocess.Popen(
+        [*words, *texts], cwd=SERVICE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().startswith("weather")
+    process.stdout.close()
+    assert process.wait(30) == 0
+    assert [line for line in process.stderr if not line.startswith("INFO")] == []
+
+
+def test_a_place_that_cannot_be_written_is_one_line(bundle_dir, capsys):
+    assert main(["vectors", str(bundle_dir), "--output", "/dev/null/x"]) == 1
+    assert capsys.readouterr().err == "error: /dev/null/x: Not a directory\n"

@@ -79,3 +79,24 @@ def test_the_commands_need_no_tensorflow(bundle_dir, data_dir, tmp_path):
     )
     words = [shutil.copytree(bundle_dir, tmp_path / "b"), data_dir, tmp_path / "v"]
     subprocess.run([sys.executable, "-c", code, *words], cwd=SERVICE, check=True, timeout=60)
+
+
+class Quantised:
+    """An interpreter that holds one table in 8 bits."""
+
+    def get_tensor(self, index):
+        return numpy.array([[10, -20], [0, 5]], numpy.int8)
+
+
+@pytest.mark.parametrize(
+    ("scales", "zeros", "along", "expected"),
+    [
+        ([0.5], [0], 0, [[5, -10], [0, 2.5]]),
+        ([0.5, 2], [0, 1], 0, [[5, -10], [-2, 8]]),
+        ([0.5, 2], [0, 0], 1, [[5, -40], [0, 10]]),
+    ],
+)
+def test_a_table_of_few_bits_is_read_as_numbers(scales, zeros, along, expected):
+    found = {"scales": numpy.array(scales), "zero_points": numpy.array(zeros)}
+    tensor = {"index": 0, "quantization_parameters": found | {"quantized_dimension": along}}
+    assert embedding.tensor_values(Quantised(), tensor).tolist() == expected

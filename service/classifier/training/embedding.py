@@ -7,9 +7,10 @@ TensorFlow.
 import difflib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy
 from ai_edge_litert.interpreter import Interpreter
@@ -39,8 +40,20 @@ def read_vectors(loaded: Bundle) -> numpy.ndarray:
     shape = (len(loaded.vocabulary) + SPECIAL_IDS, dimensions)
     for tensor in interpreter.get_tensor_details():
         if tensor["name"] == name and tuple(tensor["shape"]) == shape:
-            return interpreter.get_tensor(tensor["index"])[SPECIAL_IDS:]
+            return tensor_values(interpreter, tensor)[SPECIAL_IDS:]
     raise BundleError(f"{loaded.model_path}: holds no tensor {name!r} of {shape}; train again")
+
+
+def tensor_values(interpreter: Interpreter, tensor: Mapping[str, Any]) -> numpy.ndarray:
+    """Return a constant of the model as float32, also when the model holds it in fewer bits."""
+    values = interpreter.get_tensor(tensor["index"])
+    if not numpy.issubdtype(values.dtype, numpy.integer):
+        return values.astype(numpy.float32)
+    found = tensor["quantization_parameters"]
+    along = [1] * values.ndim
+    along[found["quantized_dimension"]] = -1
+    scales, zeros = (numpy.reshape(found[name], along) for name in ("scales", "zero_points"))
+    return ((values.astype(numpy.float32) - zeros) * scales).astype(numpy.float32)
 
 
 def neighbours(path: str | os.PathLike[str], word: str, count: int) -> list[Neighbour]:

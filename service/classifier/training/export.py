@@ -14,10 +14,12 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from classifier.serving.predict import padded_length
+from classifier.training.embedding import tensor_values
 from classifier.training.errors import ExportError
 
 TOLERANCE = 1e-4
 _OP_NAME = re.compile(r"\b(?:tf|custom)\.(\w+)")
+_SMALL_BITS = 0.02  # what a weight may be off, as a share of the greatest, kept in 8 bits
 _NO_EMBEDDING = {"tensor": "", "dimensions": 0}
 
 
@@ -56,10 +58,11 @@ def find_embedding(network: keras.Model, model_path: Path) -> dict[str, str | in
     wanted = layer.get_weights()[0]
     interpreter = Interpreter(model_path=str(model_path), num_threads=1)
     for tensor in interpreter.get_tensor_details():
-        if tuple(tensor["shape"]) != wanted.shape or tensor["dtype"] != numpy.float32:
+        if tuple(tensor["shape"]) != wanted.shape:
             continue
         with contextlib.suppress(ValueError):  # a tensor that only holds something while running
-            if numpy.array_equal(interpreter.get_tensor(tensor["index"]), wanted):
+            values = tensor_values(interpreter, tensor)
+            if numpy.abs(values - wanted).max() <= _SMALL_BITS * numpy.abs(wanted).max():
                 return {"tensor": tensor["name"], "dimensions": dimensions}
     return _NO_EMBEDDING
 

@@ -22,7 +22,7 @@ from classifier.training.settings import Settings
 
 _CODE = Path(__file__).parents[1]
 # What the model is made of: after a change in one of these a bundle is no longer up to date.
-_CODE_PATTERNS = ("bundle.py", "card.py", "training/*.py", "serving/tokenizer.py")
+_CODE_PATTERNS = ("bundle.py", "card.py", "traffic.py", "training/*.py", "serving/tokenizer.py")
 _DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "keras", "numpy", "ai-edge-litert")
 # What makes two trainings the same one.
 _STAMP_KEYS = (

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from classifier.training import charts
+from classifier.training import charts, confusion
 from classifier.training.charts import Series, text
 from classifier.training.durations import duration
+from classifier.training.page_parts import bar, section, share, table
 
-_MOST_DRAWN = 200  # labels in the confusion matrix; of more, those with most mistakes
-_MOST_PAIRS = 20
 _MISTAKE_CHARS = 700
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -21,14 +20,14 @@ def render(report: Mapping[str, Any]) -> str:
     title = f"Training report: {report['bundle']}"
     sections = [
         _summary(report),
-        _section("The data", _data(report)),
-        _section("Learning", _learning(report)),
-        _section("Where labels are mixed up", _confusion(report)),
-        _section("Each label", _labels(report)),
-        _section("Probabilities", _calibration(report)),
-        _section("Surest mistakes", _mistakes(report)),
-        _section("Strongest words", _words(report)),
-        _section("The run", _run(report)),
+        section("The data", _data(report)),
+        section("Learning", _learning(report)),
+        section("Where labels are mixed up", confusion.draw(report)),
+        section("Each label", _labels(report)),
+        section("Probabilities", _calibration(report)),
+        section("Surest mistakes", _mistakes(report)),
+        section("Strongest words", _words(report)),
+        section("The run", _run(report)),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -69,7 +68,7 @@ def _data(report: Mapping[str, Any]) -> str:
     texts = data["texts"]
     sums = [sum(row[part] for row in texts.values()) for part in _PART_NAMES]
     rows = sorted(texts.items(), key=lambda item: -item[1]["training"])
-    table = _table(
+    counts = table(
         ["Label", *(_PART_NAMES[part] for part in _PART_NAMES)],
         [[text(label), *(f"{row[part]:,}" for part in _PART_NAMES)] for label, row in rows],
         [["All", *(f"{total:,}" for total in sums)]],
@@ -88,7 +87,7 @@ def _data(report: Mapping[str, Any]) -> str:
     chart = charts.bar_chart(
         "Words in a text", histogram["counts"], histogram["ends"], x_name="words"
     )
-    return _warnings(data["warnings"]) + spread + chart + table
+    return _warnings(data["warnings"]) + spread + chart + counts
 
 
 _PART_NAMES = {"training": "Training", "validation": "Validation", "held_out": "Held out"}
@@ -123,58 +122,16 @@ def _learning(report: Mapping[str, Any]) -> str:
     )
 
 
-def _confusion(report: Mapping[str, Any]) -> str:
-    cells = report["confusion"]
-    wrong = [cell for cell in cells if cell["label"] != cell["given"]]
-    labels, note = _drawn_labels(report["labels"], wrong)
-    order = {label: place for place, label in enumerate(labels)}
-    counts = {
-        (order[cell["label"]], order[cell["given"]]): cell["texts"]
-        for cell in cells
-        if cell["label"] in order and cell["given"] in order
-    }
-    support = {row["label"]: row["support"] for row in report["per_label"]}
-    pairs = sorted(wrong, key=lambda cell: -cell["texts"])[:_MOST_PAIRS]
-    rows = [
-        [
-            text(cell["label"]),
-            text(cell["given"]),
-            str(cell["texts"]),
-            f"{cell['texts'] / support[cell['label']]:.0%}",
-        ]
-        for cell in pairs
-    ]
-    table = _table(["Label", "Given as", "Texts", "Of the label"], rows, left=2)
-    return (
-        f"<p>Down: the label of the text. Across: the label given. {note}</p>"
-        + charts.heat_map("Confusion matrix", labels, counts)
-        + (f"<h3>Most frequent mix-ups</h3>{table}" if pairs else "<p>No mistakes.</p>")
-    )
-
-
-def _drawn_labels(
-    labels: Sequence[str], wrong: Sequence[Mapping[str, Any]]
-) -> tuple[Sequence[str], str]:
-    if len(labels) <= _MOST_DRAWN:
-        return labels, ""
-    mistakes = dict.fromkeys(labels, 0)
-    for cell in wrong:
-        mistakes[cell["label"]] += cell["texts"]
-    chosen = set(sorted(labels, key=lambda label: -mistakes[label])[:_MOST_DRAWN])
-    note = f"Drawn are the {_MOST_DRAWN} of {len(labels)} labels with most mistakes."
-    return [label for label in labels if label in chosen], note
-
-
 def _labels(report: Mapping[str, Any]) -> str:
     rows = sorted(report["per_label"], key=lambda row: (row["f1"] is None, row["f1"], row["label"]))
-    return "<p>The weakest first.</p>" + _table(
+    return "<p>The weakest first.</p>" + table(
         ["Label", "F1", "Precision", "Recall", "Texts"],
         [
             [
                 text(row["label"]),
-                _bar(row["f1"]),
-                _share(row["precision"]),
-                _share(row["recall"]),
+                bar(row["f1"]),
+                share(row["precision"]),
+                share(row["recall"]),
                 f"{row['support']:,}",
             ]
             for row in rows
@@ -258,7 +215,7 @@ def _run(report: Mapping[str, Any]) -> str:
         **run["versions"],
         **{f"--{name.replace('_', '-')}": value for name, value in run["settings"].items()},
     }
-    return _table(
+    return table(
         ["", ""],
         [
             [text(name), text(value if isinstance(value, str) else json.dumps(value))]
@@ -266,36 +223,3 @@ def _run(report: Mapping[str, Any]) -> str:
         ],
         left=2,
     )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{title}</h2>\n{body}\n</section>"
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    foot: Sequence[Sequence[str]] = (),
-    left: int = 1,
-) -> str:
-    """A table of ready HTML cells; the first `left` columns hold words, the others numbers."""
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        kinds = ["" if place < left else ' class="n"' for place in range(len(cells))]
-        drawn = (f"<{tag}{k}>{cell}</{tag}>" for k, cell in zip(kinds, cells, strict=True))
-        return f"<tr>{''.join(drawn)}</tr>"
-
-    head = f"<thead>{line([text(head) for head in heads], 'th')}</thead>" if any(heads) else ""
-    body = f"<tbody>{''.join(line(row, 'td') for row in rows)}</tbody>"
-    end = f"<tfoot>{''.join(line(row, 'td') for row in foot)}</tfoot>" if foot else ""
-    return f'<div class="scroll" tabindex="0"><table>{head}{body}{end}</table></div>'
-
-
-def _bar(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f'<meter min="0" max="1" value="{value:.3f}"></meter> {value:.3f}'
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
