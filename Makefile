@@ -6,7 +6,7 @@ DATA ?=
 PORT ?= 8080
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 up:  ## train on DATA=folder-or-csv (or the sample data), deploy to a local Docker host, print its URL
 	@$(PYTHON) scripts/up.py --port $(PORT) $(if $(DATA),--data "$(DATA)")

@@ -1,7 +1,6 @@
 """The command line: `python -m classifier COMMAND`, run from service/; see `--help`."""
 
 import os
-import os
 import signal
 import sys
 
@@ -17,8 +16,15 @@ if __name__ == "__main__":
 
     signal.signal(signal.SIGINT, _stop)
 
-from classifier import arguments, bundle
-from classifier.training.errors import DataError, ExportError, ModelFileError, TrainError
+# Only now, so that an interrupt of these imports is seen to.
+from classifier import bundle  # noqa: E402
+from classifier.training import arguments  # noqa: E402
+from classifier.training.errors import (  # noqa: E402
+    DataError,
+    ExportError,
+    ModelFileError,
+    TrainError,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

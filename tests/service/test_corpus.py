@@ -1,5 +1,6 @@
 """Splits that are given, splits that are taken, and what is said about both."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy
@@ -158,3 +159,22 @@ def test_an_id_in_place_of_the_label_is_refused(tmp_path):
     path = write_table(tmp_path / "t.csv", **{f"id{n}": 1 for n in range(10_001)})
     with pytest.raises(DataError, match="has 10001 different labels, such as 'id0'.*swapped"):
         read(path)
+
+
+def test_an_error_of_a_reader_reaches_the_user_out_of_tensorflow(tmp_path):
+    """The table changes after the count and before the vectorising."""
+    from classifier.training import train
+
+    path = write_table(tmp_path / "t.csv", a=9, b=9)
+    corpus = read(path)
+    whole = path.read_bytes()
+    reads = iter([whole, whole[: len(whole) // 2]])
+    source = dataclasses.replace(
+        corpus.training.source,
+        read=lambda: (path.write_bytes(next(reads)), corpus.training.source.read())[1],
+    )
+    training = dataclasses.replace(corpus.training, source=source)
+    with pytest.raises(
+        DataError, match="^[^ ]*t.csv: changed while it was being read; start again$"
+    ):
+        train.train(training, corpus.validation, Settings(epochs=1, min_count=1))
