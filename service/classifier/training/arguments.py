@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from classifier import commands
+from classifier.training import commands
 from classifier.training.options import add_settings, count, fraction
 
 _EXIT_CODES = """exit codes:
