@@ -53,11 +53,12 @@ def command(words: list[str], folder: Path, purpose: str, *, quiet: bool = False
     return done.stdout or ""
 
 
-def train(data: Path, bundle: Path) -> dict:
+def train(data: Path, test: Path | None, bundle: Path) -> dict:
     """Train on `data`, unless the bundle is of that data already; the training's own summary."""
     out = command(
         [str(environment.VENV / "bin/python"), "-m", "classifier", "train", str(data),
-         "--output", str(bundle)],
+         "--output", str(bundle),
+         *(["--test", str(test)] if test else [])],
         ROOT / "service", "Training", quiet=True,
     )  # fmt: skip
     return json.loads(out.strip().splitlines()[-1])
@@ -134,20 +135,24 @@ def summary(url: str, trained: dict, stages: Stages, text: str, answer: dict) ->
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=SAMPLE, help="folder of class folders, or csv")
+    parser.add_argument("--test", type=Path, help="texts to measure on, instead of a part of data")
     parser.add_argument("--port", type=int, default=8080, help="port of the URL on this machine")
     parser.add_argument("--bundle", type=Path, default=ROOT / "build/bundle")
     parser.add_argument("--inventory", type=Path, default=ROOT / "ansible/inventory/local.yml")
     parser.add_argument("--host", default=HOST, help="the inventory's Docker host")
     args = parser.parse_args(argv)
-    bundle = args.bundle.resolve()
-    data, stages = args.data.expanduser().resolve(), Stages()
+    data, test = (
+        (path.expanduser().resolve() if path else None) for path in (args.data, args.test)
+    )
+    bundle, stages = args.bundle.resolve(), Stages()
     try:
-        if not data.exists():
-            raise MachineError(f"There is no {args.data}. Name a folder or a csv: make up DATA=...")
+        for path in filter(None, (data, test)):
+            if not path.exists():
+                raise MachineError(f"There is no {path}. Name a folder or a csv: make up DATA=...")
         stages.run("Environment", environment.ensure)
         stages.run("Docker Engine", ensure_docker)
         check_port(args.host, args.port)
-        trained = stages.run("Training", lambda: train(data, bundle))
+        trained = stages.run("Training", lambda: train(data, test, bundle))
         stages.run("Deploy", lambda: deploy(args.inventory.resolve(), bundle, args.port))
         url, text = f"http://127.0.0.1:{args.port}", example(bundle)
         answer = stages.run("Question", lambda: ask(url, text))
