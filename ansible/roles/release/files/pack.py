@@ -1,6 +1,7 @@
 """Make on the control machine what a host needs: release program, environment, application, model.
 
-Prints one JSON line: for each part its digest, archive and size; who releases, and which commit.
+Prints one JSON line: for each part its digest, archive and size; or, with --program, where the
+release program is, and what the release is called.
 Archives are kept in the cache folder and made again only when their content changes.
 """
 
@@ -149,6 +150,14 @@ def describe_commit(folder: Path) -> str:
     return done.stdout.strip() if done and done.returncode == 0 else "unversioned"
 
 
+def describe(service: Path) -> dict:
+    """What all hosts of one deploy share: the release's id, who makes it, and of which commit."""
+    commit = describe_commit(service)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return {"id": f"{stamp}-{commit}", "commit": commit, "who": who}
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True)
@@ -157,24 +166,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--host", type=json.loads, help="what `inspect` told of the host, as JSON")
     args = parser.parse_args(argv)
-    args.cache.mkdir(parents=True, exist_ok=True)
-    if args.program:
-        print(json.dumps({"archive": str(pack_program(args.cache))}))
-        return 0
     try:
+        args.cache.mkdir(parents=True, exist_ok=True)
+        if args.program:
+            print(json.dumps(describe(args.service) | {"archive": str(pack_program(args.cache))}))
+            return 0
         model, card = pack_model(args.cache, args.service, args.bundle)
         env = pack_env(args.cache, args.service / "requirements.txt", args.host)
         app = pack_app(args.cache, args.service)
-    except PackError as error:
+    except (PackError, OSError) as error:
         print(json.dumps({"error": str(error)}))
         return 1
-    commit = describe_commit(args.service)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    print(json.dumps({
-        "id": f"{stamp}-{commit}", "commit": commit,
-        "who": f"{getpass.getuser()}@{socket.gethostname()}",
-        "parts": {"env": env, "app": app, "model": model}, "card": card,
-    }))  # fmt: skip
+    print(json.dumps({"parts": {"env": env, "app": app, "model": model}, "card": card}))
     return 0
 
 

@@ -13,11 +13,11 @@ from releases import Release
 
 
 @contextlib.contextmanager
-def locked(layout: Layout) -> Iterator[None]:
+def locked(layout: Layout, *, wait: bool = False) -> Iterator[None]:
     """One change at a time; the kernel frees the lock when its owner ends, however it ends."""
     with (layout.root / "lock").open("a+") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise ReleaseError("Another deploy is changing this host. Wait for its end.") from error
         yield
@@ -44,7 +44,11 @@ def deploy(layout: Layout, release: Release) -> dict:
     with locked(layout):
         try:
             if is_live(layout, release.parts):
-                return {"changed": False, "release": live_release(layout).id}
+                live = live_release(layout).id
+                releases.mark(
+                    layout, live, "good"
+                )  # a deploy killed after its switch left it staged
+                return {"changed": False, "release": live}
             for part in PARTS:
                 store.install(layout, part, release.parts[part])
             releases.create(layout, release)
@@ -71,15 +75,15 @@ def activate(layout: Layout, release_id: str) -> None:
         else:
             slots.start(layout, slot, release_id)
         slots.gate(layout, slot, release_id)
+        if before:  # with a date set before the switch, a kill after it leaves no slot warm forever
+            program = ["/usr/bin/python3", "/usr/local/lib/frontdesk/release.pyz"]
+            slots.keep_warm(before, layout.warm_seconds, [*program, "retire", before])
         slots.switch(layout, slot)
         slots.ask_edge(layout, release_id)
     except BaseException:
         slots.switch(layout, before)
         slots.empty(layout, slot)
         raise
-    if before:
-        program = ["/usr/bin/python3", "/usr/local/lib/frontdesk/release.pyz"]
-        slots.keep_warm(before, layout.warm_seconds, [*program, "retire", before])
 
 
 def rollback(layout: Layout, to: str | None, who: str) -> dict:
@@ -119,7 +123,7 @@ def _previous_good(layout: Layout, current: Release) -> str:
 
 def retire(layout: Layout, slot: str) -> dict:
     """Stop the slot that a deploy left warm, unless it serves again by now."""
-    with locked(layout):
+    with locked(layout, wait=True):
         if slot == slots.live(layout):
             return {"changed": False}
         slots.stop(layout, slot)
