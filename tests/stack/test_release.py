@@ -37,12 +37,15 @@ def host(run, root, sample_bundle, tmp_path_factory):
     class Host:
         first = sample_bundle
 
-        def play(self, playbook, check=True, **settings):
+        def play(self, playbook, *options, check=True, **settings):
             return run(
-                "ansible-playbook", "--inventory", written, playbook, "--extra-vars",
+                "ansible-playbook", "--inventory", written, playbook, *options, "--extra-vars",
                 json.dumps({"release_bundle_dir": str(sample_bundle)} | settings),
                 folder=root / "ansible", check=check,
             )  # fmt: skip
+
+        def shell(self, line):
+            return run("docker", "exec", NAME, "sh", "-ec", line).stdout
 
         def status(self):
             words = ["docker", "exec", NAME, "python3", "/usr/local/lib/frontdesk/release.pyz",
@@ -129,3 +132,46 @@ def test_a_killed_process_comes_back_and_no_connection_is_refused(host, victim):
     assert sum(load.failures.values()) <= in_flight
     assert set(load.failures) <= {502}
     assert len(load.releases) >= load.sent - in_flight
+
+
+HAND_EDITS = {
+    "the page": "echo HACKED >> /opt/frontdesk/live/release/app/web/index.html",
+    "a mode": "chmod 666 /opt/frontdesk/live/release/app/web/app.js",
+    "the unit": "echo 'Nice=5' >> /etc/systemd/system/classifier@.service",
+    "an override": "mkdir -p /etc/systemd/system/classifier@.service.d; "
+    "printf '[Service]\\nPrivateNetwork=no\\n' > /etc/systemd/system/classifier@.service.d/hand.conf",
+    "nginx": "sed -i 's/server_tokens off/server_tokens on/' /etc/nginx/nginx.conf",
+    "nginx's unit": "printf '[Service]\\nPrivateTmp=no\\n' "
+    "> /etc/systemd/system/nginx.service.d/hand.conf",
+    "a stopped service": "systemctl stop nginx.service",
+}
+
+
+@pytest.mark.timeout(600)
+def test_what_was_changed_by_hand_is_named_by_a_check_and_repaired_by_a_deploy(host):
+    for line in HAND_EDITS.values():
+        host.shell(line)
+    named = host.play("deploy.yml", "--check", "--diff").stdout
+    for trace in (
+        "Nice=5",
+        "hand.conf",
+        "classifier@.service.d",
+        "server_tokens on",
+        "app changed",
+    ):
+        assert trace in named
+    assert "Nginx does not lead" in host.play("status.yml").stdout
+
+    host.play("deploy.yml")
+    assert host.status()["warnings"] == []
+    assert "HACKED" not in host.shell("curl --silent http://127.0.0.1/")
+    assert host.shell("find /etc/systemd/system -name hand.conf") == ""
+    assert "Nice=5" not in host.shell("systemctl cat classifier@blue.service")
+    assert "changed=0 " in host.play("deploy.yml").stdout
+
+
+def test_status_tells_what_is_live_and_what_was_refused(host):
+    said = host.play("status.yml").stdout
+    assert host.status()["live"]["id"] in said
+    assert "refused" in said
+    assert "accuracy" in said

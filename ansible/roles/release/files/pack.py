@@ -46,12 +46,13 @@ def pack_env(cache: Path, requirements: Path, host: dict) -> dict:
     platform = f"{host['python']} {host['machine']} {host['libc']}"
     digest = hashlib.sha256(lock + platform.encode()).hexdigest()
     target = cache / f"env-{digest}.tar"
-    if not target.exists():
+    if not _is_whole(target):
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             wheels = Path(folder) / "wheels"
             _download(requirements, wheels, host)
             files = {f"wheels/{path.name}": path for path in wheels.iterdir()}
             _tar(target, {"requirements.txt": requirements, **files})
+            _keep(_sum_of(target), hashlib.sha256(target.read_bytes()).hexdigest().encode())
     return _part(digest, target)
 
 
@@ -76,7 +77,7 @@ def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
     try:
         loaded = load(bundle)
     except BundleError as error:
-        raise PackError(f"{error} Train one with: make up DATA=folder") from error
+        raise PackError(f"{error}. Or train a new one: make up DATA=folder") from error
     files = {path.name: path for path in bundle.iterdir()}
     card = {"model_id": loaded.model_id, "accuracy": loaded.metrics["accuracy"],
             "labels": len(loaded.labels)}  # fmt: skip
@@ -90,13 +91,22 @@ def _content_part(cache: Path, part: str, files: dict[str, Path]) -> dict:
         digest.update(f"{name}\0".encode())
         digest.update(hashlib.sha256(files[name].read_bytes()).digest())
     target = cache / f"{part}-{digest.hexdigest()}.tar"
-    if not target.exists():
-        _tar(target, files)
+    _tar(target, files)
     return _part(digest.hexdigest(), target)
 
 
 def _part(digest: str, archive: Path) -> dict:
     return {"digest": digest, "archive": str(archive), "bytes": archive.stat().st_size}
+
+
+def _sum_of(archive: Path) -> Path:
+    return archive.with_suffix(".sha256")
+
+
+def _is_whole(archive: Path) -> bool:
+    if not archive.exists() or not _sum_of(archive).exists():
+        return False
+    return _sum_of(archive).read_text() == hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
 def _tar(target: Path, files: dict[str, Path]) -> None:
@@ -114,9 +124,12 @@ def _keep(target: Path, data: bytes) -> None:
     if target.exists() and target.read_bytes() == data:
         return
     handle, name = tempfile.mkstemp(dir=target.parent)
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
-    Path(name).replace(target)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _download(requirements: Path, wheels: Path, host: dict) -> None:

@@ -34,6 +34,7 @@ def is_live(layout: Layout, parts: dict[str, str]) -> bool:
     return (
         release is not None
         and release.parts == parts
+        and not store.damaged(layout, parts)
         and slots.is_current(layout, slots.live(layout))
     )
 
@@ -54,7 +55,7 @@ def deploy(layout: Layout, release: Release) -> dict:
             releases.create(layout, release)
             activate(layout, release.id)
             releases.mark(layout, release.id, "good")
-        except ReleaseError as error:
+        except (ReleaseError, OSError) as error:
             releases.record(layout, "refused", release.id, who=release.who, why=str(error))
             raise
         finally:
@@ -98,6 +99,11 @@ def rollback(layout: Layout, to: str | None, who: str) -> dict:
             raise ReleaseError(f"Release {target.id} is live already.")
         if releases.mark(layout, target.id) == "staged":
             raise ReleaseError(f"Release {target.id} never passed its gate. Deploy it instead.")
+        if damaged := store.damaged(layout, target.parts):
+            raise ReleaseError(
+                f"The {' and the '.join(damaged)} of release {target.id} are not as they were "
+                "installed. Deploy it anew instead."
+            )
         activate(layout, target.id)
         releases.mark(layout, current.id, "rolled_back")
         releases.mark(layout, target.id, "good")
