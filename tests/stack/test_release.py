@@ -134,15 +134,15 @@ def test_a_killed_process_comes_back_and_no_connection_is_refused(host, victim):
     assert len(load.releases) >= load.sent - in_flight
 
 
+UNITS = "/etc/systemd/system"
 HAND_EDITS = {
     "the page": "echo HACKED >> /opt/frontdesk/live/release/app/web/index.html",
     "a mode": "chmod 666 /opt/frontdesk/live/release/app/web/app.js",
-    "the unit": "echo 'Nice=5' >> /etc/systemd/system/classifier@.service",
-    "an override": "mkdir -p /etc/systemd/system/classifier@.service.d; "
-    "printf '[Service]\\nPrivateNetwork=no\\n' > /etc/systemd/system/classifier@.service.d/hand.conf",
+    "the unit": f"echo 'Nice=5' >> {UNITS}/classifier@.service",
+    "an override": f"mkdir -p {UNITS}/classifier@.service.d; "
+    f"printf '[Service]\\nPrivateNetwork=no\\n' > {UNITS}/classifier@.service.d/hand.conf",
     "nginx": "sed -i 's/server_tokens off/server_tokens on/' /etc/nginx/nginx.conf",
-    "nginx's unit": "printf '[Service]\\nPrivateTmp=no\\n' "
-    "> /etc/systemd/system/nginx.service.d/hand.conf",
+    "nginx's unit": f"printf '[Service]\\nPrivateTmp=no\\n' > {UNITS}/nginx.service.d/hand.conf",
     "a stopped service": "systemctl stop nginx.service",
 }
 
