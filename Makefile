@@ -3,13 +3,14 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv/bin
 DATA ?=
-PORT ?= 8080
+TEST ?=
+PORT ?=
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 up:  ## train on DATA=folder-or-csv (or the sample data), deploy to a local Docker host, print its URL
-	@$(PYTHON) scripts/up.py --port $(PORT) $(if $(DATA),--data "$(DATA)")
+	@$(PYTHON) scripts/up.py $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)") $(if $(TEST),--test "$(TEST)")
 
 down:  ## remove everything that `make up` made outside this folder
 	@$(PYTHON) scripts/down.py

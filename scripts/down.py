@@ -9,6 +9,7 @@ from machine import (
     MachineError,
     as_root,
     docker_answer,
+    ensure_docker,
     noted,
     remove_packages,
     say,
@@ -53,11 +54,16 @@ def remove_engine() -> None:
 
 def main() -> int:
     try:
-        if shutil.which("docker") and docker_answer() is None:
+        if noted()["packages"] or noted()["dockerd"]:
+            ensure_docker()  # what it holds can be found and removed only while it runs
+        if shutil.which("docker"):
+            if complaint := docker_answer():
+                raise MachineError(
+                    f"Docker does not answer ({complaint}), so nobody can tell whether a host is "
+                    "left in it. Start it, and repeat."
+                )
             remove_hosts()
             remove_engine()
-        elif noted()["packages"]:
-            remove_packages()
     except MachineError as error:
         say(str(error))
         return 1

@@ -21,6 +21,7 @@ from pathlib import Path
 import environment
 from machine import HOST, ROOT, MachineError, ensure_docker, say
 
+DEFAULT_PORT = 8080
 SAMPLE = ROOT / "service" / "sample_data"
 
 
@@ -53,11 +54,12 @@ def command(words: list[str], folder: Path, purpose: str, *, quiet: bool = False
     return done.stdout or ""
 
 
-def train(data: Path, bundle: Path) -> dict:
+def train(data: Path, test: Path | None, bundle: Path) -> dict:
     """Train on `data`, unless the bundle is of that data already; the training's own summary."""
     out = command(
         [str(environment.VENV / "bin/python"), "-m", "classifier", "train", str(data),
-         "--output", str(bundle)],
+         "--output", str(bundle),
+         *(["--test", str(test)] if test else [])],
         ROOT / "service", "Training", quiet=True,
     )  # fmt: skip
     return json.loads(out.strip().splitlines()[-1])
@@ -72,24 +74,32 @@ def deploy(inventory: Path, bundle: Path, port: int) -> None:
     )  # fmt: skip
 
 
-def check_port(host: str, port: int) -> None:
-    """Refuse a port that something other than our own host listens on."""
+def choose_port(host: str, wanted: int | None) -> int:
+    """The port of the URL: that of the host that is there, or the wanted one if it is free."""
     ours = subprocess.run(
         ["docker", "port", host, "80"], capture_output=True, text=True, check=False
     )
-    if ours.returncode == 0 and ours.stdout.strip().endswith(f":{port}"):
-        return
-    if port <= 0:
+    if ours.returncode == 0 and ours.stdout.strip():
+        port = int(ours.stdout.split()[0].rsplit(":", 1)[1])
+        if wanted not in (None, port):
+            raise MachineError(
+                f"{host} answers at port {port} and holds your releases. "
+                f"Repeat without PORT, or begin anew on {wanted}: make down, then make up."
+            )
+        return port
+    port = wanted if wanted is not None else DEFAULT_PORT
+    if not 0 < port < 65536:
         raise MachineError(f"Port {port} is none. Take one from 1 to 65535: make up PORT=8080")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             other = port % 65535 + 1
             raise MachineError(
                 f"Port {port} can't be used ({error}). Take another: make up PORT={other}"
             ) from error
+    return port
 
 
 def ask(url: str, text: str, seconds: float = 10) -> dict:
@@ -134,22 +144,26 @@ def summary(url: str, trained: dict, stages: Stages, text: str, answer: dict) ->
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=SAMPLE, help="folder of class folders, or csv")
-    parser.add_argument("--port", type=int, default=8080, help="port of the URL on this machine")
+    parser.add_argument("--test", type=Path, help="texts to measure on, instead of a part of data")
+    parser.add_argument("--port", type=int, help="port of the URL on this machine (8080)")
     parser.add_argument("--bundle", type=Path, default=ROOT / "build/bundle")
     parser.add_argument("--inventory", type=Path, default=ROOT / "ansible/inventory/local.yml")
     parser.add_argument("--host", default=HOST, help="the inventory's Docker host")
     args = parser.parse_args(argv)
-    bundle = args.bundle.resolve()
-    data, stages = args.data.expanduser().resolve(), Stages()
+    data, test = (
+        (path.expanduser().resolve() if path else None) for path in (args.data, args.test)
+    )
+    bundle, stages = args.bundle.resolve(), Stages()
     try:
-        if not data.exists():
-            raise MachineError(f"There is no {args.data}. Name a folder or a csv: make up DATA=...")
+        for path in filter(None, (data, test)):
+            if not path.exists():
+                raise MachineError(f"There is no {path}. Name a folder or a csv: make up DATA=...")
         stages.run("Environment", environment.ensure)
         stages.run("Docker Engine", ensure_docker)
-        check_port(args.host, args.port)
-        trained = stages.run("Training", lambda: train(data, bundle))
-        stages.run("Deploy", lambda: deploy(args.inventory.resolve(), bundle, args.port))
-        url, text = f"http://127.0.0.1:{args.port}", example(bundle)
+        port = choose_port(args.host, args.port)
+        trained = stages.run("Training", lambda: train(data, test, bundle))
+        stages.run("Deploy", lambda: deploy(args.inventory.resolve(), bundle, port))
+        url, text = f"http://127.0.0.1:{port}", example(bundle)
         answer = stages.run("Question", lambda: ask(url, text))
     except MachineError as error:
         say(f"\n{error}")

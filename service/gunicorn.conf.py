@@ -4,7 +4,9 @@ The listener comes from systemd (LISTEN_FDS); for development add --bind unix:/t
 """
 
 import gc
+import json
 import os
+import secrets
 import signal
 import sys
 import traceback
@@ -14,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from classifier.config import ConfigError, Settings
 from classifier.serving.predict import PredictError
+from gunicorn import util
 from gunicorn.arbiter import Arbiter
 
 try:
@@ -37,6 +40,25 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108 - Gunicorn makes its file there safely
 control_socket_disable = True
 accesslog = None
 errorlog = "-"
+# At least what Nginx lets through: whatever is too large, it refuses first.
+limit_request_line = 8190
+limit_request_fields = 1000
+
+
+def _write_error(sock, status, reason, message):
+    """Answer in JSON what Gunicorn refuses before the application sees it."""
+    code = reason.lower().replace(" ", "_")
+    error = {"code": code, "message": message or "Something broke in the server."}
+    body = json.dumps({"error": error, "request_id": secrets.token_hex(8)}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode() + body)
+
+
+# Gunicorn has no setting for it: its workers look this function up whenever they need it
+util.write_error = _write_error
 
 
 def on_starting(server):

@@ -19,7 +19,10 @@ def deploy(run, root, *options):
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("release_kep=3", ["Unknown variable release_kep", "release_keep"]),
+        ("release_kep=3", ["Unknown variable release_kep: did you mean", "release_keep?"]),
+        ("relase_keep=3", ["Unknown variable relase_keep: did you mean", "release_keep?"]),
+        ("clasifier_workers=3", ["Unknown variable clasifier_workers: did", "classifier_workers?"]),
+        ("nginx_colour=red", ["Unknown variable nginx_colour: no role takes it", "nginx_errors"]),
         ("app_body_limit=5", ["Unknown variable app_body_limit", "app_body_limit_bytes"]),
         ("nginx_listen_port=eighty", ["nginx_listen_port", "int"]),
         ("classifier_workers=many", ["classifier_workers", "int"]),
@@ -31,6 +34,22 @@ def test_a_wrong_variable_is_refused_by_name(run, root, setting, words):
     said = done.stdout + done.stderr
     assert [word for word in words if word not in said] == []
     assert "TASK [base" not in said
+
+
+def test_an_inventory_without_application_hosts_is_refused(run, root, tmp_path):
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text("{all: {hosts: {mine: {ansible_host: 192.0.2.1}}}}")
+    for playbook in ("deploy", "rollback", "status"):
+        words = ["ansible-playbook", "--inventory", inventory, f"{playbook}.yml"]
+        done = run(*words, folder=root / "ansible", check=False, timeout=60)
+        assert done.returncode != 0
+        assert "has no hosts in the group app" in done.stdout + done.stderr
+
+
+def test_a_users_own_variables_are_left_alone(run, root):
+    done = deploy(run, root, "-e", "db_user=x", "-e", "reviews_keep=1", "-e", "release_kep=1")
+    assert "db_user" not in done.stdout + done.stderr
+    assert "reviews_keep" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("playbook", [*PLAYBOOKS, "deploy", "remove"])

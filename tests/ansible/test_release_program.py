@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 
 import deploy
@@ -44,14 +45,17 @@ class Host:
         noted = layout.slot(slot) / "units"
         return slot in self.running and noted.read_text() == self.units
 
+    def is_running(self, slot):
+        return slot in self.running
+
     def gate(self, layout, slot, release_id):
         assert slot != slots.live(layout)
         if release_id in self.bad:
             raise ReleaseError("wrong label", expected="a", got="b")
 
-    def ask_edge(self, layout, release_id):
+    def ask_edge(self, layout, release_id, seconds=10):
         if release_id in self.unreachable:
-            raise ReleaseError("Nginx does not lead to the release.")
+            raise ReleaseError("Nginx does not lead to the release.", got="nothing")
         assert slots.release_in(layout, slots.live(layout)) == release_id
 
     def release(self, **contents):
@@ -92,7 +96,7 @@ def upload(layout, part, files, digest=None):
 @pytest.fixture
 def layout(tmp_path):
     root = tmp_path / "opt"
-    made = Layout(root, ["blue", "green"], tmp_path / "run", "nobody", 15, "http://x", 300, keep=3)
+    made = Layout(root, ("blue", "green"), tmp_path / "run", "nobody", 15, "http://x", 300, keep=3)
     for folder in (made.incoming, made.slot("blue"), made.slot("green")):
         folder.mkdir(parents=True)
     return made
@@ -101,7 +105,7 @@ def layout(tmp_path):
 @pytest.fixture
 def host(layout, monkeypatch):
     host = Host(layout)
-    for name in ("start", "stop", "keep_warm", "is_current", "gate", "ask_edge"):
+    for name in ("start", "stop", "keep_warm", "is_current", "is_running", "gate", "ask_edge"):
         monkeypatch.setattr(slots, name, getattr(host, name))
     monkeypatch.setattr(store, "_build_environment", lambda staging: None)
     return host
@@ -133,6 +137,53 @@ def test_changed_unit_files_bring_the_same_parts_up_in_the_other_slot(host, layo
     host.units = "2"
     assert host.deploy()["changed"] is True
     assert slots.live(layout) == "green"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_text("hacked"),
+        lambda file: file.unlink(),
+        lambda file: file.chmod(0o666),
+        lambda file: file.parent.chmod(0o777),
+        lambda file: file.with_name("more").write_text("x"),
+    ],
+)
+def test_a_part_that_was_changed_by_hand_is_named_and_replaced(host, layout, damage):
+    host.deploy()
+    damage(layout.live / "release" / "app" / "file")
+    assert "changed by hand (app)" in status.as_text(status.status(layout))
+    store.is_whole.cache_clear()
+    assert host.deploy()["changed"] is True
+    assert (layout.live / "release" / "app" / "file").read_text() == "same"
+    store.is_whole.cache_clear()
+    assert store.damaged(layout, deploy.live_release(layout).parts) == []
+
+
+def test_a_live_part_that_is_gone_is_brought_back_by_a_deploy(host, layout):
+    host.deploy()
+    shutil.rmtree(layout.store("model", releases.read(layout, "r01").parts["model"]))
+    store.is_whole.cache_clear()
+    assert host.deploy()["changed"] is True
+    assert (layout.live / "release" / "model" / "file").read_text() == "same"
+
+
+def test_releases_that_were_left_do_not_crowd_out_good_ones(host, layout):
+    host.deploy(model="1")
+    host.deploy(model="2")
+    for model in ("3", "4", "5"):
+        host.deploy(model=model)
+        deploy.rollback(layout, None, "ops")
+    host.deploy(model="6")
+    assert deploy.rollback(layout, None, "ops")["release"] == "r02"
+    assert deploy.rollback(layout, None, "ops")["release"] == "r01"
+
+
+def test_a_deploy_killed_after_its_switch_is_good_after_the_next(host, layout):
+    host.deploy()
+    releases.mark(layout, "r01", "staged")
+    assert host.deploy()["changed"] is False
+    assert releases.mark(layout, "r01") == "good"
 
 
 @pytest.mark.parametrize("trouble", ["bad", "unreachable"])
@@ -215,9 +266,8 @@ def test_a_release_that_lost_a_part_is_refused_by_name(host, layout):
     host.deploy()
     host.deploy(model="new")
     digest = releases.read(layout, "r01").parts["model"]
-    (layout.store("model", digest) / "file").unlink()
-    layout.store("model", digest).rmdir()
-    with pytest.raises(ReleaseError, match="r01 has lost its model"):
+    shutil.rmtree(layout.store("model", digest))
+    with pytest.raises(ReleaseError, match="model of release r01 are not as they were installed"):
         deploy.rollback(layout, "r01", "ops")
 
 
@@ -332,8 +382,17 @@ def test_status_tells_people_and_programs_the_same(host, layout):
     assert (found["live"]["id"], found["slot"]) == ("r02", "green")
     assert [each["id"] for each in found["releases"]] == ["r02", "r01"]
     text = status.as_text(found)
+    assert "warning" not in text
     assert "r02 in slot green" in text
     assert "accuracy 1.000" in text
+
+
+def test_status_warns_of_what_does_not_serve(host, layout):
+    host.deploy()
+    host.unreachable.add("r01")
+    assert "warning    Nginx does not lead to the release" in status.as_text(status.status(layout))
+    host.running.clear()
+    assert "classifier@blue.service does not run" in status.as_text(status.status(layout))
 
 
 def test_status_before_the_first_deploy_says_what_to_do(layout):

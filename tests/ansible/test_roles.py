@@ -80,6 +80,6 @@ def test_the_label_and_the_host_have_one_name():
 def test_the_unit_sets_only_what_the_service_knows():
     from classifier.config import Settings
 
-    given = load(ANSIBLE / "roles/classifier/defaults/main.yml")["classifier_environment"]
+    given = load(ANSIBLE / "roles/classifier/vars/main.yml")["__classifier_environment"]
     known = {f"APP_{name.upper()}" for name in Settings.__dataclass_fields__}
     assert set(given) <= known

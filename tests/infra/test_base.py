@@ -9,7 +9,12 @@ def test_only_the_web_server_and_a_wanted_ssh_listen(host):
     assert {line.split()[4].rsplit(":", 1)[1] for line in lines} == wanted
 
 
-def test_the_page_is_reached_from_the_control_machine_and_the_application_is_not(host):
+def test_the_application_listens_on_no_port(host):
     listeners = host.check_output("ss --no-header --listening --tcp --processes").splitlines()
     assert listeners
     assert not [line for line in listeners if "gunicorn" in line or "python" in line]
+
+
+def test_logs_are_rotated(host):
+    assert host.service("logrotate.timer").is_enabled
+    assert host.file("/etc/logrotate.d/nginx").exists

@@ -64,6 +64,34 @@ def test_every_worker_has_predicted_and_answers(host, live_slot):
     assert len(workers) == json.loads(answers[0].splitlines()[-1])["workers"] == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Type", "notify"),
+        ("Restart", "always"),
+        ("RestartUSec", "1s"),
+        ("KillMode", "mixed"),
+        ("TimeoutStopUSec", "40s"),  # longer than a request may take
+        ("MemoryMax", str(384 * 1024 * 1024)),
+        ("MemorySwapMax", "0"),
+        ("OOMPolicy", "continue"),
+        ("TasksMax", "256"),
+        ("LimitNOFILE", "4096"),
+        ("LimitCORE", "0"),
+        ("DropInPaths", ""),
+    ],
+)
+def test_the_unit_has_its_limits_and_comes_back(host, live_slot, name, value):
+    shown = host.check_output(f"systemctl show --property {name} classifier@{live_slot}.service")
+    assert shown == f"{name}={value}"
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_connections_wait_while_a_process_restarts(host, slot):
+    shown = host.check_output(f"systemctl show --property Backlog classifier@{slot}.socket")
+    assert int(shown.split("=")[1]) >= 1024
+
+
 def test_the_unit_is_shut_in(host, live_slot):
     assert exposure(host, f"classifier@{live_slot}.service") <= 0.6
 

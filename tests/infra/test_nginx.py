@@ -87,6 +87,12 @@ def test_the_application_tells_how_it_is(ask, path):
         ("/" + "a" * 9000, [], 414, "uri_too_long"),
         ("/", ["--header", "X-Long: " + "a" * 9000], 431, "headers_too_large"),
         ("/", ["--header", "Host: a b"], 400, "bad_request"),
+        ("/v1", [], 404, "not_found"),
+        ("/v1/model?" + "a" * 9000, [], 414, "uri_too_long"),
+        ("/v1/model", ["--header", "X-Long: " + "a" * 9000], 431, "headers_too_large"),
+        ("/", ["--header", "Range: bytes=900000-"], 416, "range_not_satisfiable"),
+        ("/", ["--header", "If-Match: x"], 412, "precondition_failed"),
+        ("/", ["--header", "Transfer-Encoding: gzip"], 501, "not_implemented"),
     ],
 )
 def test_every_refusal_is_json_with_a_request_id(ask, path, options, status, code):
@@ -141,6 +147,38 @@ def test_each_request_is_one_line_of_json_in_the_log(host, ask):
     lines = host.file("/var/log/nginx/access.log").content_string.splitlines()
     entry = [json.loads(line) for line in lines if name in line]
     assert [(each["status"], each["request_id"]) for each in entry] == [(404, name)]
+
+
+def test_many_and_long_headers_reach_the_application(ask):
+    options = [word for number in range(300) for word in ("--header", f"X-{number}: a\x01b")]
+    assert ask("/v1/model?" + "a" * 3900, *options).status == 200
+
+
+def test_what_the_applications_server_refuses_is_json_too(host):
+    host.check_output("printf 'GET /v1/\\377 HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' > /tmp/odd")
+    answer = host.check_output("curl --silent --max-time 5 telnet://127.0.0.1:80 < /tmp/odd; true")
+    head, _, body = answer.replace("\r\n", "\n").partition("\n\n")
+    assert head.startswith("HTTP/1.1 400 ")
+    assert "Content-Type: application/json" in head
+    assert json.loads(body)["error"]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "client_header_timeout 10s;",
+        "client_body_timeout 10s;",
+        "send_timeout 10s;",
+        "proxy_read_timeout 35s;",
+        "proxy_set_header X-Forwarded-For $remote_addr;",
+        "proxy_pass_request_headers off;",
+        "server_tokens off;",
+    ],
+)
+def test_slow_clients_and_made_up_origins_are_cut_off(host, directive):
+    lines = [line.strip() for line in host.check_output("nginx -T -q").splitlines()]
+    assert lines.count(directive) == 1
+    assert len([line for line in lines if line.startswith(directive.rsplit(" ", 1)[0])]) == 1
 
 
 def test_internals_stay_inside(ask):

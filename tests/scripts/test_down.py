@@ -55,3 +55,11 @@ def test_an_engine_that_was_installed_here_and_is_unused_goes(engine):
     down.remove_engine()
     assert "stop" in engine["done"]
     assert "purge" in engine["done"]
+
+
+def test_an_engine_that_does_not_answer_is_no_proof_that_nothing_is_left(monkeypatch, capsys):
+    monkeypatch.setattr(down, "noted", lambda: {"packages": [], "dockerd": None})
+    monkeypatch.setattr(down.shutil, "which", lambda _: "/usr/bin/docker")
+    monkeypatch.setattr(down, "docker_answer", lambda: "no answer")
+    assert down.main() == 1
+    assert "nobody can tell whether a host is left" in capsys.readouterr().err

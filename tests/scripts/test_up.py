@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 
 import environment
 import pytest
@@ -29,13 +30,26 @@ def test_data_that_is_not_there_is_refused_before_anything_is_made(monkeypatch, 
 
 def test_a_taken_port_is_refused_with_another_one(taken_port):
     with pytest.raises(MachineError, match=f"Port {taken_port} .*make up PORT={taken_port + 1}"):
-        up.check_port("frontdesk-nobody", taken_port)
+        up.choose_port("frontdesk-nobody", taken_port)
 
 
 @pytest.mark.parametrize("port", [0, 70000, -1])
 def test_a_port_that_is_none_is_refused(port):
     with pytest.raises(MachineError, match=f"Port {port} "):
-        up.check_port("frontdesk-nobody", port)
+        up.choose_port("frontdesk-nobody", port)
+
+
+def docker_port(monkeypatch, said):
+    answer = subprocess.CompletedProcess([], 0 if said else 1, said, "")
+    monkeypatch.setattr(up.subprocess, "run", lambda *_, **__: answer)
+
+
+def test_the_port_of_a_host_that_is_there_is_kept(monkeypatch):
+    docker_port(monkeypatch, "127.0.0.1:9000\n")
+    assert up.choose_port("frontdesk-local", None) == 9000
+    assert up.choose_port("frontdesk-local", 9000) == 9000
+    with pytest.raises(MachineError, match="answers at port 9000 and holds your releases"):
+        up.choose_port("frontdesk-local", 9001)
 
 
 def test_a_failed_stage_ends_it_with_its_name(tmp_path, capfd):

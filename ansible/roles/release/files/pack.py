@@ -1,6 +1,7 @@
 """Make on the control machine what a host needs: release program, environment, application, model.
 
-Prints one JSON line: for each part its digest, archive and size; who releases, and which commit.
+Prints one JSON line: for each part its digest, archive and size; or, with --program, where the
+release program is, and what the release is called.
 Archives are kept in the cache folder and made again only when their content changes.
 """
 
@@ -45,12 +46,13 @@ def pack_env(cache: Path, requirements: Path, host: dict) -> dict:
     platform = f"{host['python']} {host['machine']} {host['libc']}"
     digest = hashlib.sha256(lock + platform.encode()).hexdigest()
     target = cache / f"env-{digest}.tar"
-    if not target.exists():
+    if not _is_whole(target):
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             wheels = Path(folder) / "wheels"
             _download(requirements, wheels, host)
             files = {f"wheels/{path.name}": path for path in wheels.iterdir()}
             _tar(target, {"requirements.txt": requirements, **files})
+            _keep(_sum_of(target), hashlib.sha256(target.read_bytes()).hexdigest().encode())
     return _part(digest, target)
 
 
@@ -75,7 +77,7 @@ def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
     try:
         loaded = load(bundle)
     except BundleError as error:
-        raise PackError(f"{error} Train one with: make up DATA=folder") from error
+        raise PackError(f"{error}. Or train a new one: make up DATA=folder") from error
     files = {path.name: path for path in bundle.iterdir()}
     card = {"model_id": loaded.model_id, "accuracy": loaded.metrics["accuracy"],
             "labels": len(loaded.labels)}  # fmt: skip
@@ -89,13 +91,22 @@ def _content_part(cache: Path, part: str, files: dict[str, Path]) -> dict:
         digest.update(f"{name}\0".encode())
         digest.update(hashlib.sha256(files[name].read_bytes()).digest())
     target = cache / f"{part}-{digest.hexdigest()}.tar"
-    if not target.exists():
-        _tar(target, files)
+    _tar(target, files)
     return _part(digest.hexdigest(), target)
 
 
 def _part(digest: str, archive: Path) -> dict:
     return {"digest": digest, "archive": str(archive), "bytes": archive.stat().st_size}
+
+
+def _sum_of(archive: Path) -> Path:
+    return archive.with_suffix(".sha256")
+
+
+def _is_whole(archive: Path) -> bool:
+    if not archive.exists() or not _sum_of(archive).exists():
+        return False
+    return _sum_of(archive).read_text() == hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
 def _tar(target: Path, files: dict[str, Path]) -> None:
@@ -113,9 +124,12 @@ def _keep(target: Path, data: bytes) -> None:
     if target.exists() and target.read_bytes() == data:
         return
     handle, name = tempfile.mkstemp(dir=target.parent)
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
-    Path(name).replace(target)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _download(requirements: Path, wheels: Path, host: dict) -> None:
@@ -149,6 +163,14 @@ def describe_commit(folder: Path) -> str:
     return done.stdout.strip() if done and done.returncode == 0 else "unversioned"
 
 
+def describe(service: Path) -> dict:
+    """What all hosts of one deploy share: the release's id, who makes it, and of which commit."""
+    commit = describe_commit(service)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return {"id": f"{stamp}-{commit}", "commit": commit, "who": who}
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True)
@@ -157,24 +179,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--host", type=json.loads, help="what `inspect` told of the host, as JSON")
     args = parser.parse_args(argv)
-    args.cache.mkdir(parents=True, exist_ok=True)
-    if args.program:
-        print(json.dumps({"archive": str(pack_program(args.cache))}))
-        return 0
     try:
+        args.cache.mkdir(parents=True, exist_ok=True)
+        if args.program:
+            print(json.dumps(describe(args.service) | {"archive": str(pack_program(args.cache))}))
+            return 0
         model, card = pack_model(args.cache, args.service, args.bundle)
         env = pack_env(args.cache, args.service / "requirements.txt", args.host)
         app = pack_app(args.cache, args.service)
-    except PackError as error:
+    except (PackError, OSError) as error:
         print(json.dumps({"error": str(error)}))
         return 1
-    commit = describe_commit(args.service)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    print(json.dumps({
-        "id": f"{stamp}-{commit}", "commit": commit,
-        "who": f"{getpass.getuser()}@{socket.gethostname()}",
-        "parts": {"env": env, "app": app, "model": model}, "card": card,
-    }))  # fmt: skip
+    print(json.dumps({"parts": {"env": env, "app": app, "model": model}, "card": card}))
     return 0
 
 

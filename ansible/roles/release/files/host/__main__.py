@@ -60,9 +60,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         layout = Layout.read(args.settings)
         answer = act(layout, args)
-    except ReleaseError as error:
+    except (ReleaseError, OSError) as error:
         live = slots.release_in(layout, slots.live(layout)) if layout else None
-        print(json.dumps({"changed": False, "error": str(error), "live": live, **error.details}))
+        details = getattr(error, "details", {})
+        print(json.dumps({"changed": False, "error": str(error), "live": live, **details}))
         return 1
     if args.verb == "status" and not args.json:
         print(status.as_text(answer))

@@ -13,11 +13,11 @@ from releases import Release
 
 
 @contextlib.contextmanager
-def locked(layout: Layout) -> Iterator[None]:
+def locked(layout: Layout, *, wait: bool = False) -> Iterator[None]:
     """One change at a time; the kernel frees the lock when its owner ends, however it ends."""
     with (layout.root / "lock").open("a+") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise ReleaseError("Another deploy is changing this host. Wait for its end.") from error
         yield
@@ -34,6 +34,7 @@ def is_live(layout: Layout, parts: dict[str, str]) -> bool:
     return (
         release is not None
         and release.parts == parts
+        and not store.damaged(layout, parts)
         and slots.is_current(layout, slots.live(layout))
     )
 
@@ -44,13 +45,17 @@ def deploy(layout: Layout, release: Release) -> dict:
     with locked(layout):
         try:
             if is_live(layout, release.parts):
-                return {"changed": False, "release": live_release(layout).id}
+                live = live_release(layout).id
+                releases.mark(
+                    layout, live, "good"
+                )  # a deploy killed after its switch left it staged
+                return {"changed": False, "release": live}
             for part in PARTS:
                 store.install(layout, part, release.parts[part])
             releases.create(layout, release)
             activate(layout, release.id)
             releases.mark(layout, release.id, "good")
-        except ReleaseError as error:
+        except (ReleaseError, OSError) as error:
             releases.record(layout, "refused", release.id, who=release.who, why=str(error))
             raise
         finally:
@@ -71,15 +76,15 @@ def activate(layout: Layout, release_id: str) -> None:
         else:
             slots.start(layout, slot, release_id)
         slots.gate(layout, slot, release_id)
+        if before:  # with a date set before the switch, a kill after it leaves no slot warm forever
+            program = ["/usr/bin/python3", "/usr/local/lib/frontdesk/release.pyz"]
+            slots.keep_warm(before, layout.warm_seconds, [*program, "retire", before])
         slots.switch(layout, slot)
         slots.ask_edge(layout, release_id)
     except BaseException:
         slots.switch(layout, before)
         slots.empty(layout, slot)
         raise
-    if before:
-        program = ["/usr/bin/python3", "/usr/local/lib/frontdesk/release.pyz"]
-        slots.keep_warm(before, layout.warm_seconds, [*program, "retire", before])
 
 
 def rollback(layout: Layout, to: str | None, who: str) -> dict:
@@ -94,6 +99,11 @@ def rollback(layout: Layout, to: str | None, who: str) -> dict:
             raise ReleaseError(f"Release {target.id} is live already.")
         if releases.mark(layout, target.id) == "staged":
             raise ReleaseError(f"Release {target.id} never passed its gate. Deploy it instead.")
+        if damaged := store.damaged(layout, target.parts):
+            raise ReleaseError(
+                f"The {' and the '.join(damaged)} of release {target.id} are not as they were "
+                "installed. Deploy it anew instead."
+            )
         activate(layout, target.id)
         releases.mark(layout, current.id, "rolled_back")
         releases.mark(layout, target.id, "good")
@@ -119,7 +129,7 @@ def _previous_good(layout: Layout, current: Release) -> str:
 
 def retire(layout: Layout, slot: str) -> dict:
     """Stop the slot that a deploy left warm, unless it serves again by now."""
-    with locked(layout):
+    with locked(layout, wait=True):
         if slot == slots.live(layout):
             return {"changed": False}
         slots.stop(layout, slot)

@@ -22,7 +22,7 @@ class Layout:
     """The settings that Ansible wrote for this program; `root` holds everything else."""
 
     root: Path
-    slots: list[str]
+    slots: tuple[str, ...]
     run_dir: Path
     gate_user: str
     gate_timeout_seconds: int
@@ -35,7 +35,14 @@ class Layout:
         """Read the settings; ReleaseError where the file is missing or does not fit."""
         try:
             raw = json.loads(path.read_text())
-            return cls(**{**raw, "root": Path(raw["root"]), "run_dir": Path(raw["run_dir"])})
+            return cls(
+                **{
+                    **raw,
+                    "root": Path(raw["root"]),
+                    "run_dir": Path(raw["run_dir"]),
+                    "slots": tuple(raw["slots"]),
+                }
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ReleaseError(
                 f"{path} is not usable: {error}. Run configure.yml again."
@@ -59,6 +66,10 @@ class Layout:
 
     def store(self, part: str, digest: str = "") -> Path:
         return self.root / "store" / part / digest
+
+    def installed_sum(self, part: str, digest: str) -> Path:
+        """What a part's files summed up to when it was installed."""
+        return self.root / "store" / "sums" / f"{part}-{digest}"
 
     def slot(self, name: str) -> Path:
         return self.root / "slots" / name

@@ -46,19 +46,15 @@ def create(layout: Layout, release: Release) -> Path:
 
 
 def read(layout: Layout, release_id: str) -> Release:
-    """Read one release; ReleaseError where there is none, or parts of it are missing."""
+    """Read one release; ReleaseError where there is none."""
     folder = layout.releases / release_id
     try:
-        release = Release(**json.loads((folder / "release.json").read_text()))
+        return Release(**json.loads((folder / "release.json").read_text()))
     except (OSError, ValueError, TypeError) as error:
         known = ", ".join(each.id for each in listed(layout)) or "none"
         raise ReleaseError(
             f"There is no release {release_id} on this host. Releases: {known}."
         ) from error
-    for part in PARTS:
-        if not (folder / part).is_dir():
-            raise ReleaseError(f"Release {release_id} has lost its {part}. Deploy it again.")
-    return release
 
 
 def listed(layout: Layout) -> list[Release]:
@@ -84,7 +80,7 @@ def mark(layout: Layout, release_id: str, value: str | None = None) -> str:
 
 def prune(layout: Layout, spare: set[str]) -> list[str]:
     """Remove all but the newest `keep` good releases and those to spare; the ids that went."""
-    good = [each.id for each in listed(layout) if mark(layout, each.id) in ("good", "rolled_back")]
+    good = [each.id for each in listed(layout) if mark(layout, each.id) == "good"]
     kept = spare | set(good[-layout.keep :])
     gone = []
     for folder in sorted(layout.releases.glob("*")):

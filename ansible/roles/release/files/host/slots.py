@@ -40,6 +40,10 @@ def is_current(layout: Layout, slot: str) -> bool:
     noted = layout.slot(slot) / "units"
     if not noted.exists() or noted.read_text().strip() != units_digest(slot):
         return False
+    return is_running(slot)
+
+
+def is_running(slot: str) -> bool:
     return _systemctl("is-active", f"classifier@{slot}.service").returncode == 0
 
 

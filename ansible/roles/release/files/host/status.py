@@ -8,7 +8,7 @@ import deploy
 import releases
 import slots
 import store
-from layout import Layout
+from layout import Layout, ReleaseError
 
 
 def inspect(layout: Layout) -> dict:
@@ -22,7 +22,8 @@ def inspect(layout: Layout) -> dict:
         "free_bytes": disk.f_bavail * disk.f_frsize,
         "available_memory_bytes": _available_memory(),
         "live": live.parts if live else None,
-        "live_is_current": bool(live) and slots.is_current(layout, slots.live(layout)),
+        "live_is_current": bool(live) and deploy.is_live(layout, live.parts),
+        "damaged": store.damaged(layout, live.parts) if live else [],
         "store": store.held(layout),
     }
 
@@ -35,7 +36,7 @@ def status(layout: Layout) -> dict:
     return {
         "live": _describe(layout, live) if live else None,
         "slot": slot,
-        "current": bool(live) and slots.is_current(layout, slot),
+        "warnings": _warnings(layout, live, slot) if live else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
         "events": releases.history(layout)[-10:],
     }
@@ -55,9 +56,26 @@ def as_text(found: dict) -> str:
             for each in found["releases"]
         ),
     ]  # fmt: skip
-    if not found["current"]:
-        lines.append("warning    The live slot runs with other unit files than today's: deploy.")
+    refused = [each for each in found["events"] if each["event"] == "refused"]
+    lines += [f"refused    {each['release']}  {each['why']}" for each in reversed(refused)]
+    lines += [f"warning    {each}" for each in found["warnings"]]
     return "\n".join(lines)
+
+
+def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
+    found = []
+    if not slots.is_running(slot):
+        found.append(f"classifier@{slot}.service does not run. Look: journalctl -u it; deploy.")
+    elif not slots.is_current(layout, slot):
+        found.append("The live slot was started with older unit files than today's: deploy.")
+    try:
+        slots.ask_edge(layout, live.id, seconds=2)
+    except ReleaseError as error:
+        found.append(f"{error} Expected {live.id}, got {error.details['got']}.")
+    damaged = ", ".join(store.damaged(layout, live.parts))
+    if damaged:
+        found.append(f"Files of the live release were changed by hand ({damaged}): deploy.")
+    return found
 
 
 def _describe(layout: Layout, release: releases.Release) -> dict:

@@ -1,5 +1,6 @@
 """The content-addressed store: environments, applications and models, shared between releases."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -8,17 +9,31 @@ import sys
 import tarfile
 from pathlib import Path, PurePosixPath
 
-from layout import PARTS, Layout, ReleaseError
+from layout import PARTS, Layout, ReleaseError, write
 
 
 def held(layout: Layout) -> dict[str, list[str]]:
-    """Digests in the store, by part."""
-    return {
-        part: sorted(
-            entry.name for entry in layout.store(part).glob("*") if not entry.name.startswith(".")
-        )
-        for part in PARTS
-    }
+    """Digests of the whole parts in the store, by part."""
+    found = {part: sorted(path.name for path in layout.store(part).glob("[!.]*")) for part in PARTS}
+    return {part: [each for each in found[part] if is_whole(layout, part, each)] for part in PARTS}
+
+
+@functools.cache  # within one run; `install` forgets
+def is_whole(layout: Layout, part: str, digest: str) -> bool:
+    """Is a part as it was when it was installed: every file's content, owner and mode?"""
+    folder, noted = layout.store(part, digest), layout.installed_sum(part, digest)
+    if not folder.is_dir():
+        return False
+    for path in (folder, *folder.rglob("*")):
+        facts = path.lstat()
+        if facts.st_uid != os.geteuid() or (not path.is_symlink() and facts.st_mode & 0o022):
+            return False
+    return noted.is_file() and noted.read_text().strip() == tree_digest(folder)
+
+
+def damaged(layout: Layout, parts: dict[str, str]) -> list[str]:
+    """Those parts of a release that are no longer as they were installed."""
+    return [part for part in PARTS if not is_whole(layout, part, parts[part])]
 
 
 def tree_digest(folder: Path) -> str:
@@ -49,9 +64,9 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def install(layout: Layout, part: str, digest: str) -> None:
-    """Bring an uploaded part into the store, whole or not at all."""
+    """Bring an uploaded part into the store, whole or not at all; a damaged one is replaced."""
     target = layout.store(part, digest)
-    if target.exists():
+    if target.exists() and is_whole(layout, part, digest):
         return
     archive = layout.incoming / f"{part}-{digest}.tar"
     if not archive.is_file():
@@ -71,7 +86,13 @@ def install(layout: Layout, part: str, digest: str) -> None:
             )
         if part == "app":
             _run([sys.executable, "-m", "compileall", "-q", str(staging)], "compile the code")
+        layout.installed_sum(part, digest).parent.mkdir(exist_ok=True)
+        write(layout.installed_sum(part, digest), tree_digest(staging) + "\n")
+        is_whole.cache_clear()
+        if target.exists():
+            target.rename(layout.store(part, f".old-{digest}"))
         staging.rename(target)
+        shutil.rmtree(layout.store(part, f".old-{digest}"), ignore_errors=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     archive.unlink()
@@ -119,6 +140,9 @@ def prune(layout: Layout, wanted: dict[str, set[str]]) -> list[str]:
             if entry.name not in wanted[part]:
                 shutil.rmtree(entry)
                 gone.append(f"{part}/{entry.name}")
+    for noted in layout.root.glob("store/sums/*"):
+        if noted.name not in {f"{part}-{digest}" for part in PARTS for digest in wanted[part]}:
+            noted.unlink()
     for archive in layout.incoming.glob("*"):
         archive.unlink()
     return gone
