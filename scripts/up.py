@@ -132,6 +132,7 @@ def summary(url: str, trained: dict, stages: Stages, text: str, answer: dict) ->
         f"answered   {answer['label']} ({answer['probability']:.0%})",
         f"accuracy   {trained['accuracy']:.1%} on {trained['held_out_texts']} held-out texts "
         f"(trained on {trained['training_texts']}, labels: {len(trained['labels'])})",
+        f"report     {trained['report']}/report.html",
         f"took       {times}; {sum(stages.seconds.values()):.0f} s in all",
         "next       open the URL, or ask it:",
         f"           curl {url}/v1/classify --json '{{\"text\": \"...\"}}'",

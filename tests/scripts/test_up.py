@@ -76,7 +76,8 @@ def test_the_example_is_short_and_sure(tmp_path):
 def test_the_last_line_is_the_bare_url():
     stages = up.Stages()
     stages.run("Training", lambda: None)
-    trained = {"accuracy": 0.9, "held_out_texts": 5, "training_texts": 40, "labels": ["a", "b"]}
+    trained = {"accuracy": 0.9, "held_out_texts": 5, "training_texts": 40, "labels": ["a", "b"],
+               "report": "b.report"}  # fmt: skip
     answer = {"label": "a", "probability": 0.8}
     lines = up.summary("http://127.0.0.1:1", trained, stages, "a text", answer).splitlines()
     assert lines[-1] == "http://127.0.0.1:1"

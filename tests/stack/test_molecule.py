@@ -7,8 +7,8 @@ import pytest
 
 @pytest.mark.timeout(1800)
 def test_the_stack_on_debian_12_and_13(run, sample_bundle):
-    done = run.long("molecule test --scenario-name default", "molecule", "test", "--scenario-name",
-                    "default", timeout=1700)  # fmt: skip
+    command = "molecule test --scenario-name default"
+    done = run.long(command, "sh", "-c", f"exec {command} 2>&1", timeout=1700)
     first_check, second_check = done.stdout.split("[default > check] Executing")[1:]
     recap = re.compile(r"^frontdesk-debian1\d .*changed=(\d+) .*failed=(\d+)", re.MULTILINE)
     assert {failed for _, failed in recap.findall(first_check)[:2]} == {"0"}
