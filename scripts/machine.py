@@ -214,3 +214,10 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
         return "Z"
+
+
+if __name__ == "__main__":  # machine.py PACKAGE...: install them, noted
+    try:
+        install_packages(*sys.argv[1:])
+    except MachineError as refusal:
+        sys.exit(str(refusal))

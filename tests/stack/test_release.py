@@ -17,7 +17,7 @@ def variant(source, target, golden):
     return bundles.write(
         target, model=held.model_path.read_bytes(), vocabulary=held.vocabulary, labels=held.labels,
         tokenizer=held.tokenizer, limits=held.limits, metrics=held.metrics, golden=golden,
-        training=held.card["training"],
+        **{name: held.card[name] for name in ("calibration", "statistics", "embedding", "training")},
     )  # fmt: skip
 
 
