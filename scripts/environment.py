@@ -23,7 +23,7 @@ def ensure() -> None:
             "Name another with: make up PYTHON=python3.12"
         )
     lock = (ROOT / "requirements.txt").read_bytes()
-    wanted = hashlib.sha256(lock + sys.version.encode()).hexdigest()
+    wanted = hashlib.sha256(lock + repr(sys.version_info[:2]).encode()).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
     free = shutil.disk_usage(ROOT).free

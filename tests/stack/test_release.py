@@ -11,13 +11,16 @@ from load import Load
 NAME = "frontdesk-release"
 
 
+CARRIED = ("calibration", "statistics", "embedding", "training")
+
+
 def variant(source, target, golden):
     """The same model with other golden texts: another bundle, another model id."""
     held = bundles.load(source)
     return bundles.write(
         target, model=held.model_path.read_bytes(), vocabulary=held.vocabulary, labels=held.labels,
         tokenizer=held.tokenizer, limits=held.limits, metrics=held.metrics, golden=golden,
-        **{name: held.card[name] for name in ("calibration", "statistics", "embedding", "training")},
+        **{name: held.card[name] for name in CARRIED},
     )  # fmt: skip
 
 
