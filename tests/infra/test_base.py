@@ -1,3 +1,18 @@
+import pytest
+
+
+@pytest.mark.parametrize(
+    "name", ["ca-certificates", "curl", "logrotate", "nginx-light", "python3-venv"]
+)
+def test_package_is_installed(host, name):
+    assert host.package(name).is_installed
+
+
+@pytest.mark.parametrize("name", ["gcc", "python3-pip", "apache2"])
+def test_package_is_not_on_the_host(host, name):
+    assert not host.package(name).is_installed
+
+
 def test_every_unit_is_well(host):
     failed = host.run("systemctl list-units --failed --plain --no-legend")
     assert failed.stdout == "", failed.stdout
