@@ -1,8 +1,10 @@
 """The command line: `python -m classifier COMMAND`, run from service/; see `--help`."""
 
+import errno
 import os
 import signal
 import sys
+import tempfile
 
 INTERRUPTED = 130
 INTERRUPTED_LINE = "interrupted; nothing was written"
@@ -39,10 +41,18 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         return _end_of_pipe()
     except OSError as error:
-        named = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{named}{error.strerror or error}", 1)
+        return _fail(_describe(error), 1)
     except KeyboardInterrupt:
         return _fail(INTERRUPTED_LINE, INTERRUPTED)
+
+
+def _describe(error: OSError) -> str:
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if error.errno == errno.ENOSPC:
+        folder = tempfile.gettempdir()
+        return f"{folder} is full: free some of it, or set TMPDIR to a folder with more space"
+    return error.strerror or str(error)
 
 
 def _end_of_pipe() -> int:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,18 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(data_dir, tmp_path, capsys, 
     words = ["train", str(data_dir), "--output", str(tmp_path / "b"), "--epochs", "1"]
     assert main(words) == 1
     assert "could not be written: No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_folder_of_temporary_files_is_named(data_dir, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    words = ["train", str(data_dir), "--output", str(tmp_path / "b"), "--epochs", "1"]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert f"error: {tempfile.gettempdir()} is full: free some of it, or set TMPDIR" in said
     assert list(tmp_path.iterdir()) == []
 
 
