@@ -8,8 +8,6 @@ from pathlib import Path
 
 from layout import PARTS, Layout, ReleaseError, link, write
 
-MARKS = ("staged", "good", "rolled_back")
-
 
 @dataclass(frozen=True)
 class Release:
