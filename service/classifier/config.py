@@ -13,6 +13,7 @@ NUMBER_RANGES = {
     "threads": (1, 64),
     "timeout_seconds": (1, 3_600),
 }
+SHARES = ("threshold",)
 
 
 class ConfigError(Exception):
@@ -29,6 +30,7 @@ class Settings:
     workers: int = 2
     threads: int = 4
     timeout_seconds: int = 30
+    threshold: float = 0.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -43,9 +45,11 @@ class Settings:
         return cls(**values)
 
 
-def _parse(name: str, noun: str, value: str) -> Path | str | int:
+def _parse(name: str, noun: str, value: str) -> Path | str | float:
     if noun in NUMBER_RANGES:
         return _parse_number(name, value, *NUMBER_RANGES[noun])
+    if noun in SHARES:
+        return _parse_share(name, value)
     if noun == "release_id":
         if not RELEASE_ID_PATTERN.fullmatch(value):
             raise ConfigError(f"{name} is {value!r}; use 1 to 64 of A-Z a-z 0-9 . _ -")
@@ -60,3 +64,9 @@ def _parse_number(name: str, value: str, least: int, most: int) -> int:
     if number is None or not least <= number <= most:
         raise ConfigError(f"{name} is {value!r}; set it to a whole number from {least} to {most}")
     return number
+
+
+def _parse_share(name: str, value: str) -> float:
+    if not re.fullmatch(r"0(\.[0-9]{1,12})?|1(\.0{1,12})?", value):
+        raise ConfigError(f"{name} is {value!r}; set it to a number from 0 to 1, such as 0.5")
+    return float(value)

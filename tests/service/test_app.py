@@ -54,14 +54,54 @@ def test_one_text_is_classified(client, bundle):
     response = client.post("/v1/classify", json={"text": golden.text})
     assert response.status_code == 200
     body = response.get_json()
-    assert body.keys() == {"results", "model_id", "release_id"}
+    assert body.keys() == {"results", "model_id", "release_id", "request_id"}
     assert (body["model_id"], body["release_id"]) == (bundle.model_id, "r1")
+    assert body["request_id"] == response.headers["X-Request-ID"]
     (result,) = body["results"]
-    assert result.keys() == {"label", "probability", "probabilities"}
-    assert result["label"] == golden.label
+    assert result.keys() == {"label", "abstained", "probability", "probabilities"}
+    assert (result["label"], result["abstained"]) == (golden.label, False)
     assert result["probability"] == pytest.approx(golden.probability, abs=1e-5)
-    assert tuple(result["probabilities"]) == bundle.labels
+    assert set(result["probabilities"]) == set(bundle.labels)
     assert result["probabilities"][golden.label] == result["probability"]
+
+
+def test_the_likeliest_labels_come_first(client, bundle):
+    (result,) = client.post("/v1/classify", json={"text": "the dog"}).get_json()["results"]
+    values = list(result["probabilities"].values())
+    assert values == sorted(values, reverse=True)
+    assert next(iter(result["probabilities"])) == result["label"]
+
+
+@pytest.mark.parametrize(("top", "shown"), [(1, 1), (2, 2), (2.0, 2), (3, 3), (10**30, 3)])
+def test_no_more_than_the_top_labels_are_listed(client, top, shown):
+    whole, cut = (
+        client.post("/v1/classify", json={"text": "the dog", **more}).get_json()["results"][0]
+        for more in ({}, {"top": top})
+    )
+    first = list(whole["probabilities"].items())[:shown]
+    assert list(cut["probabilities"].items()) == first
+    assert cut["label"] == whole["label"]
+
+
+def test_below_the_threshold_the_answer_is_an_abstention(client):
+    (result,) = client.post("/v1/classify", json={"text": "the dog"}).get_json()["results"]
+    asked = {"text": "the dog", "threshold": 1}
+    (abstention,) = client.post("/v1/classify", json=asked).get_json()["results"]
+    assert abstention == {**result, "label": None, "abstained": True}
+
+
+def test_a_probability_at_the_threshold_is_no_abstention(client, app):
+    (prediction,) = app.extensions["serving"].predictor.predict(["the dog"])
+    asked = {"text": "the dog", "threshold": prediction.probability}
+    (result,) = client.post("/v1/classify", json=asked).get_json()["results"]
+    assert not result["abstained"]
+
+
+@pytest.mark.parametrize(("asked", "abstained"), [({}, True), ({"threshold": 0}, False)])
+def test_the_threshold_of_the_settings_holds_where_none_is_asked_for(bundle_dir, asked, abstained):
+    client = create_app(Settings(bundle_dir, threshold=1.0)).test_client()
+    answer = client.post("/v1/classify", json={"text": "the dog", **asked}).get_json()
+    assert answer["results"][0]["abstained"] is abstained
 
 
 def test_a_list_of_texts_is_classified_in_order(client, bundle):
@@ -133,6 +173,18 @@ def test_a_text_at_the_limit_is_classified(client, bundle):
         ('{"text": "a", "line\\nbreak": 1}', "unknown_key", "'line\\nbreak'"),
         ('{"text": "a", "\\ud800": 1}', "unknown_key", "ud800"),
         ('{"text": "a", "' + "k" * 9_000 + '": 1}', "unknown_key", "kkk..."),
+        ('{"text": "a", "top": 0}', "top_out_of_range", "top is '0'"),
+        ('{"text": "a", "top": -1}', "top_out_of_range", "whole number from 1"),
+        ('{"text": "a", "top": 1.5}', "top_out_of_range", "top is '1.5'"),
+        ('{"text": "a", "top": 1e999}', "top_out_of_range", "top is 'inf'"),
+        ('{"text": "a", "top": true}', "wrong_type", "top is a boolean"),
+        ('{"text": "a", "top": "2"}', "wrong_type", "top is a string"),
+        ('{"text": "a", "top": null}', "wrong_type", "top is null"),
+        ('{"text": "a", "threshold": 1.01}', "threshold_out_of_range", "from 0 to 1"),
+        ('{"text": "a", "threshold": -1e-9}', "threshold_out_of_range", "'-1e-09'"),
+        ('{"text": "a", "threshold": -1e999}', "threshold_out_of_range", "'-inf'"),
+        ('{"text": "a", "threshold": ' + "9" * 4_000 + "}", "threshold_out_of_range", "999..."),
+        ('{"text": "a", "threshold": "0.5"}', "wrong_type", "threshold is a string"),
         # texts that are refused
         ('{"text": ""}', "text_empty", "text is empty"),
         ('{"text": " \\t\\n\\u00a0\\u3000"}', "text_empty", "text is empty"),
@@ -255,8 +307,9 @@ def test_made_request_ids_differ(client):
 
 
 def test_health_says_only_that_the_process_lives(client):
-    response = client.get("/healthz")
-    assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
+    response = client.get("/healthz", headers={"X-Request-ID": "i1"})
+    assert response.status_code == 200
+    assert response.get_json() == {"status": "ok", "request_id": "i1"}
     assert "X-Worker" not in response.headers
 
 
@@ -264,12 +317,13 @@ def test_readiness_comes_with_the_first_prediction(bundle_dir, bundle):
     client = create_app(Settings(bundle_dir, release_id="r2", workers=3)).test_client()
     assert_error(client.get("/readyz"), 503, "not_ready")
     client.post("/v1/classify", json={"text": "hello"})
-    response = client.get("/readyz")
+    response = client.get("/readyz", headers={"X-Request-ID": "i1"})
     assert response.status_code == 200
     assert response.get_json() == {
         "status": "ready",
         "model_id": bundle.model_id,
         "release_id": "r2",
+        "request_id": "i1",
         "workers": 3,
     }
     assert int(response.headers["X-Worker"]) > 0

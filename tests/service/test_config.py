@@ -17,6 +17,7 @@ def test_every_setting_is_read():
         "APP_WORKERS": "3",
         "APP_THREADS": "5",
         "APP_TIMEOUT_SECONDS": "7",
+        "APP_THRESHOLD": "0.25",
         "PATH": "/usr/bin",
     }
     assert Settings.from_environment(environment) == Settings(
@@ -26,6 +27,7 @@ def test_every_setting_is_read():
         workers=3,
         threads=5,
         timeout_seconds=7,
+        threshold=0.25,
     )
 
 
@@ -46,6 +48,10 @@ def test_every_setting_is_read():
         ("APP_THREADS", "\u0664", "from 1 to 64"),
         ("APP_TIMEOUT_SECONDS", "1.5", "from 1 to 3600"),
         ("APP_TIMEOUT_SECONDS", "9" * 5000, "from 1 to 3600"),
+        ("APP_THRESHOLD", "1.5", "from 0 to 1"),
+        ("APP_THRESHOLD", "-0", "from 0 to 1"),
+        ("APP_THRESHOLD", "nan", "from 0 to 1"),
+        ("APP_THRESHOLD", "1e-3", "from 0 to 1"),
         ("APP_BODY_LIMIT_BYTES", "64k", "from 1024 to 16777216"),
         ("APP_BODY_LIMIT_BYTES", "1", "from 1024 to 16777216"),
     ],

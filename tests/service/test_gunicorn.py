@@ -142,6 +142,11 @@ def test_the_gate_refuses_another_release(service, bundle_dir, capsys):
     assert (failure["expected"], failure["got"]) == ("r2", "r1")
 
 
+def test_the_gate_passes_a_sound_service_that_abstains_from_everything(start, bundle_dir, capsys):
+    service = start(APP_THRESHOLD="1", APP_RELEASE_ID="r1")
+    assert run_gate(service, bundle_dir, "r1") == 0, capsys.readouterr().out
+
+
 def test_parallel_answers_do_not_cross(service, bundle_dir):
     bundle = bundles.load(bundle_dir)
     dice = random.Random(11)  # noqa: S311 - a repeatable mix, not a secret

@@ -1,39 +1,19 @@
-"""The HTTP application: routes, and nothing that a route does not need."""
+"""The HTTP application: what is made once, before the first request."""
 
 import os
 import re
 import secrets
 import sys
-from dataclasses import dataclass
-from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
-from classifier.bundle import Bundle, BundleError, load
+from classifier.bundle import BundleError, load
 from classifier.config import ConfigError, Settings
-from classifier.serving.errors import ApiError, register_error_handlers
-from classifier.serving.predict import Prediction, Predictor
-from classifier.serving.requests import read_texts
+from classifier.serving.errors import register_error_handlers
+from classifier.serving.predict import Predictor
+from classifier.serving.routes import Serving, routes
 
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
-PROBABILITY_DIGITS = 6
-UNPUBLISHED = ("golden", "files", "format", "card_sha256")  # parts of the card for machines
-
-routes = Blueprint("routes", __name__)
-
-
-@dataclass(frozen=True)
-class Serving:
-    """What the routes work with."""
-
-    settings: Settings
-    bundle: Bundle
-    predictor: Predictor
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """Who answers: said in every answer, compared by the gate."""
-        return {"model_id": self.bundle.model_id, "release_id": self.settings.release_id}
 
 
 def create_app(settings: Settings) -> Flask:
@@ -57,55 +37,6 @@ def application() -> Flask:
         return create_app(Settings.from_environment(os.environ))
     except (ConfigError, BundleError) as error:
         sys.exit(f"frontdesk cannot start: {error}")
-
-
-@routes.post("/v1/classify")
-def classify() -> dict[str, Any]:
-    """Label one text or a list of texts."""
-    serving = _serving()
-    limits, body_limit_bytes = serving.bundle.limits, serving.settings.body_limit_bytes
-    texts = read_texts(request, limits, body_limit_bytes)
-    results = [_result(prediction) for prediction in serving.predictor.predict(texts)]
-    return {"results": results, **serving.identity}
-
-
-@routes.get("/v1/model")
-def show_model() -> dict[str, Any]:
-    """Describe the model that answers."""
-    serving = _serving()
-    card = {key: value for key, value in serving.bundle.card.items() if key not in UNPUBLISHED}
-    return {**card, **serving.identity}
-
-
-@routes.get("/healthz")
-def show_health() -> dict[str, str]:
-    """Say that the process is alive; nothing about whether it can predict."""
-    return {"status": "ok"}
-
-
-@routes.get("/readyz")
-def show_readiness() -> tuple[dict[str, Any], dict[str, str]]:
-    """Say who answers here, once this worker has predicted."""
-    serving = _serving()
-    if not serving.predictor.ready:
-        raise ApiError(503, "not_ready", "no prediction was made yet; ask again in a second")
-    state = {"status": "ready", **serving.identity, "workers": serving.settings.workers}
-    return state, {"X-Worker": str(os.getpid())}
-
-
-def _serving() -> Serving:
-    return current_app.extensions["serving"]
-
-
-def _result(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "label": prediction.label,
-        "probability": round(prediction.probability, PROBABILITY_DIGITS),
-        "probabilities": {
-            label: round(value, PROBABILITY_DIGITS)
-            for label, value in prediction.probabilities.items()
-        },
-    }
 
 
 def _identify_request() -> None:

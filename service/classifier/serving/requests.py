@@ -1,13 +1,16 @@
 """What a client asks for, read from its request and checked; anything else is an ApiError."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Request
 
-from classifier.bundle import Limits
+from classifier.bundle import Bundle, Limits
+from classifier.config import Settings
 from classifier.serving.body import read_json
 from classifier.serving.errors import ApiError, shorten
 
+CLASSIFY_KEYS = ("text", "texts", "top", "threshold")
+EXPLAIN_KEYS = ("text", "label")
 JSON_TYPES = {
     dict: "an object",
     list: "a list",
@@ -19,37 +22,62 @@ JSON_TYPES = {
 }
 
 
-def read_texts(request: Request, limits: Limits, body_limit_bytes: int) -> list[str]:
-    """Return the texts of a classify request: {"text": "..."} or {"texts": ["...", ...]}."""
-    body = _checked_object(read_json(request, body_limit_bytes), keys=("text", "texts"))
-    if len(body) != 1:
-        found = "both text and texts are" if body else "neither text nor texts is"
-        code = "text_and_texts" if body else "text_missing"
+class ClassifyRequest(NamedTuple):
+    """Texts to label; at most `top` labels each (None: all), none below `threshold`."""
+
+    texts: list[str]
+    top: int | None
+    threshold: float
+
+
+class ExplainRequest(NamedTuple):
+    """A text, and the label whose score is explained (None: the likeliest)."""
+
+    text: str
+    label: str | None
+
+
+def read_classify(request: Request, limits: Limits, settings: Settings) -> ClassifyRequest:
+    """Return what a classify request asks for: {"text": "..."} or {"texts": ["...", ...]}."""
+    body = _checked_object(read_json(request, settings.body_limit_bytes), CLASSIFY_KEYS)
+    if ("text" in body) == ("texts" in body):
+        found = "both text and texts are" if "text" in body else "neither text nor texts is"
+        code = "text_and_texts" if "text" in body else "text_missing"
         raise ApiError(400, code, f"{found} given; send text for one, or texts for a list")
     if "text" in body:
-        return [_checked_text(body["text"], "text", limits)]
-    texts = body["texts"]
-    if not isinstance(texts, list):
-        raise _wrong_type("texts", texts, "a list of strings")
-    if not texts:
-        raise ApiError(400, "texts_empty", "texts is an empty list; send at least one text")
-    if len(texts) > limits.batch_texts:
-        most = limits.batch_texts
-        message = f"texts holds {len(texts)} texts; send at most {most} in one request"
-        raise ApiError(400, "too_many_texts", message)
-    return [_checked_text(text, f"texts[{index}]", limits) for index, text in enumerate(texts)]
+        texts = [check_text(body["text"], "text", limits)]
+    else:
+        texts = _checked_texts(body["texts"], limits)
+    top = _checked_top(body["top"]) if "top" in body else None
+    threshold = settings.threshold
+    if "threshold" in body:
+        threshold = _checked_threshold(body["threshold"])
+    return ClassifyRequest(texts, top, threshold)
 
 
-def _checked_object(body: Any, keys: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise _wrong_type("the body", body, "an object")
-    for key in body.keys() - set(keys):  # the first is told, if there is one
-        message = f"{shorten(key)} is not a key of this request; the keys are {', '.join(keys)}"
-        raise ApiError(400, "unknown_key", message)
-    return body
+def read_explain(request: Request, bundle: Bundle, body_limit_bytes: int) -> ExplainRequest:
+    """Return what an explain request asks for: {"text": "..."}, with a "label" or without."""
+    body = _checked_object(read_json(request, body_limit_bytes), EXPLAIN_KEYS)
+    if "text" not in body:
+        raise ApiError(400, "text_missing", "no text is given; send text")
+    text = check_text(body["text"], "text", bundle.limits)
+    if "label" not in body:
+        return ExplainRequest(text, None)
+    return ExplainRequest(text, check_label(body["label"], bundle.labels))
 
 
-def _checked_text(text: Any, where: str, limits: Limits) -> str:
+def check_label(label: Any, labels: tuple[str, ...]) -> str:
+    """Return `label` if it is one of the model's, `labels`."""
+    if not isinstance(label, str):
+        raise _wrong_type("label", label, "a string")
+    if label not in labels:
+        message = f"{shorten(label)} is no label of this model; GET /v1/model lists them"
+        raise ApiError(400, "unknown_label", message)
+    return label
+
+
+def check_text(text: Any, where: str, limits: Limits) -> str:
+    """Return `text` if it can be classified; `where` is what messages call it."""
     if not isinstance(text, str):
         raise _wrong_type(where, text, "a string")
     if len(text) > limits.text_chars:
@@ -64,6 +92,45 @@ def _checked_text(text: Any, where: str, limits: Limits) -> str:
         message = f"{where} holds half of a surrogate pair, {found}; send both halves or neither"
         raise ApiError(400, "text_not_unicode", message) from error
     return text
+
+
+def _checked_object(body: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise _wrong_type("the body", body, "an object")
+    for key in body.keys() - set(keys):  # the first is told, if there is one
+        message = f"{shorten(key)} is not a key of this request; the keys are {', '.join(keys)}"
+        raise ApiError(400, "unknown_key", message)
+    return body
+
+
+def _checked_texts(texts: Any, limits: Limits) -> list[str]:
+    if not isinstance(texts, list):
+        raise _wrong_type("texts", texts, "a list of strings")
+    if not texts:
+        raise ApiError(400, "texts_empty", "texts is an empty list; send at least one text")
+    if len(texts) > limits.batch_texts:
+        most = limits.batch_texts
+        message = f"texts holds {len(texts)} texts; send at most {most} in one request"
+        raise ApiError(400, "too_many_texts", message)
+    return [check_text(text, f"texts[{index}]", limits) for index, text in enumerate(texts)]
+
+
+def _checked_top(top: Any) -> int:
+    if type(top) not in (int, float):
+        raise _wrong_type("top", top, "a whole number from 1")
+    if top < 1 or top % 1 != 0:  # infinity % 1 is not a number, and so refused
+        message = f"top is {shorten(str(top))}; send a whole number from 1"
+        raise ApiError(400, "top_out_of_range", message)
+    return int(top)
+
+
+def _checked_threshold(threshold: Any) -> float:
+    if type(threshold) not in (int, float):
+        raise _wrong_type("threshold", threshold, "a number from 0 to 1")
+    if not 0 <= threshold <= 1:
+        message = f"threshold is {shorten(str(threshold))}; send a number from 0 to 1"
+        raise ApiError(400, "threshold_out_of_range", message)
+    return threshold
 
 
 def _wrong_type(where: str, value: Any, expected: str) -> ApiError:

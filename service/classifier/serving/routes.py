@@ -1,0 +1,91 @@
+"""The routes: each reads its request, asks the model, and answers; nothing else."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, current_app, g, request
+
+from classifier.bundle import Bundle
+from classifier.config import Settings
+from classifier.serving.answers import answer_of
+from classifier.serving.errors import ApiError
+from classifier.serving.explain import explain as explain_text
+from classifier.serving.predict import Predictor
+from classifier.serving.requests import read_classify, read_explain
+
+UNPUBLISHED = ("golden", "files", "format", "card_sha256")  # parts of the card for machines
+
+routes = Blueprint("routes", __name__)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the routes work with; `identity` is who answers: in every answer, read by the gate."""
+
+    settings: Settings
+    bundle: Bundle
+    predictor: Predictor
+    identity: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Join once what each answer says."""
+        identity = {"model_id": self.bundle.model_id, "release_id": self.settings.release_id}
+        object.__setattr__(self, "identity", identity)
+
+
+@routes.post("/v1/classify")
+def classify() -> dict[str, Any]:
+    """Label one text or a list of texts."""
+    serving = _serving()
+    asked = read_classify(request, serving.bundle.limits, serving.settings)
+    predictions = serving.predictor.predict(asked.texts)
+    results = [answer_of(each, asked.top, asked.threshold) for each in predictions]
+    return {"results": results, **_identity(serving)}
+
+
+@routes.post("/v1/explain")
+def explain() -> dict[str, Any]:
+    """Tell how each word of a text moves the score of one label."""
+    serving = _serving()
+    asked = read_explain(request, serving.bundle, serving.settings.body_limit_bytes)
+    explanation = explain_text(
+        serving.predictor,
+        serving.bundle,
+        asked.text,
+        asked.label,
+        serving.settings.timeout_seconds,
+    )
+    return {**explanation, **_identity(serving)}
+
+
+@routes.get("/v1/model")
+def show_model() -> dict[str, Any]:
+    """Describe the model that answers."""
+    serving = _serving()
+    card = {key: value for key, value in serving.bundle.card.items() if key not in UNPUBLISHED}
+    return {**card, **_identity(serving)}
+
+
+@routes.get("/healthz")
+def show_health() -> dict[str, str]:
+    """Say that the process is alive; nothing about whether it can predict."""
+    return {"status": "ok", "request_id": g.request_id}
+
+
+@routes.get("/readyz")
+def show_readiness() -> tuple[dict[str, Any], dict[str, str]]:
+    """Say who answers here, once this worker has predicted."""
+    serving = _serving()
+    if not serving.predictor.ready:
+        raise ApiError(503, "not_ready", "no prediction was made yet; ask again in a second")
+    state = {"status": "ready", "workers": serving.settings.workers, **_identity(serving)}
+    return state, {"X-Worker": str(os.getpid())}
+
+
+def _serving() -> Serving:
+    return current_app.extensions["serving"]
+
+
+def _identity(serving: Serving) -> dict[str, str]:
+    return {**serving.identity, "request_id": g.request_id}
