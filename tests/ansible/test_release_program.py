@@ -1,5 +1,6 @@
 """The host's release program on a real folder tree; only systemd and the gate are stood in for."""
 
+import dataclasses
 import io
 import json
 import shutil
@@ -12,6 +13,7 @@ import releases
 import slots
 import status
 import store
+import trial
 from layout import PARTS, Layout, ReleaseError
 from releases import Release
 
@@ -26,6 +28,7 @@ class Host:
         self.bad = set()  # releases that fail their gate
         self.unreachable = set()  # releases that Nginx does not lead to
         self.units = "1"
+        self.returns_in = None  # seconds until the host returns from a trial
         self.number = 0
 
     def start(self, layout, slot, release_id):
@@ -70,8 +73,8 @@ class Host:
             f"r{self.number:02}", stamp, "ops", "abc", parts, {"model_id": "m", "accuracy": 1}
         )
 
-    def deploy(self, **contents):
-        return deploy.deploy(self.layout, self.release(**contents))
+    def deploy(self, trial_seconds=0, **contents):
+        return deploy.deploy(self.layout, self.release(**contents), trial_seconds)
 
     @property
     def live(self):
@@ -108,6 +111,8 @@ def host(layout, monkeypatch):
     for name in ("start", "stop", "keep_warm", "is_current", "is_running", "gate", "ask_edge"):
         monkeypatch.setattr(slots, name, getattr(host, name))
     monkeypatch.setattr(store, "_build_environment", lambda staging: None)
+    monkeypatch.setattr(trial, "_schedule", lambda seconds: setattr(host, "returns_in", seconds))
+    monkeypatch.setattr(trial, "_unschedule", lambda: setattr(host, "returns_in", None))
     return host
 
 
@@ -397,3 +402,113 @@ def test_status_warns_of_what_does_not_serve(host, layout):
 
 def test_status_before_the_first_deploy_says_what_to_do(layout):
     assert "ansible-playbook deploy.yml" in status.as_text(status.status(layout))
+
+
+def test_a_release_on_trial_is_withdrawn_to_what_served_before(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    assert (host.live, host.returns_in) == ("r02", 60)
+    done = deploy.withdraw(layout, "ops", "another host refused it")
+    assert done == {"changed": True, "release": "r01", "left": "r02"}
+    assert (host.live, host.returns_in) == ("r01", None)
+    assert releases.mark(layout, "r02") == "rolled_back"
+    assert releases.history(layout)[-1]["why"] == "another host refused it"
+
+
+def test_a_first_release_on_trial_is_withdrawn_to_nothing(host, layout):
+    host.deploy(trial_seconds=60)
+    assert deploy.withdraw(layout, "ops", "why")["release"] is None
+    assert (host.live, host.running) == (None, set())
+
+
+def test_a_confirmed_release_stands(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    assert deploy.confirm(layout) == {"changed": True, "release": "r02"}
+    assert host.returns_in is None
+    assert deploy.withdraw(layout, "ops", "why") == {"changed": False, "release": "r02"}
+    assert deploy.confirm(layout) == {"changed": False, "release": "r02"}
+
+
+def test_a_rollback_on_trial_is_withdrawn_as_if_it_had_not_been(host, layout):
+    host.deploy()
+    host.deploy(model="new")
+    deploy.rollback(layout, None, "ops", trial_seconds=60)
+    assert host.live == "r01"
+    assert deploy.withdraw(layout, "ops", "why")["release"] == "r02"
+    assert [releases.mark(layout, each) for each in ("r01", "r02")] == ["good", "good"]
+
+
+def test_a_trial_after_an_unconfirmed_one_leads_back_to_where_that_one_led(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    host.deploy(trial_seconds=70, model="newer")
+    assert deploy.withdraw(layout, "ops", "why")["release"] == "r01"
+    assert host.live == "r01"
+
+
+def test_a_refused_release_leaves_the_trial_before_it_as_it_was(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    host.bad.add("r03")
+    with pytest.raises(ReleaseError):
+        host.deploy(trial_seconds=70, model="newer")
+    assert host.live == "r02"
+    assert deploy.withdraw(layout, "ops", "why")["release"] == "r01"
+
+
+def test_a_refused_release_was_never_on_trial(host, layout):
+    host.deploy()
+    host.bad.add("r02")
+    with pytest.raises(ReleaseError):
+        host.deploy(trial_seconds=60, model="new")
+    assert (host.live, host.returns_in, trial.pending(layout)) == ("r01", None, None)
+
+
+def test_a_release_without_trial_ends_the_trial_before_it(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    host.deploy(model="newer")
+    assert (host.live, host.returns_in) == ("r03", None)
+    assert deploy.withdraw(layout, "ops", "why") == {"changed": False, "release": "r03"}
+
+
+def test_what_a_trial_leads_back_to_is_kept(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    for each in range(4):
+        host.deploy(trial_seconds=60, model=f"newer {each}")
+    assert releases.read(layout, "r01").id == "r01"
+
+
+def test_a_host_takes_a_release_under_the_id_that_it_has_elsewhere(host, layout):
+    host.deploy()
+    again = dataclasses.replace(host.release(), id="elsewhere")
+    assert deploy.deploy(layout, again, exact_id=True)["changed"] is True
+    assert host.live == "elsewhere"
+    assert deploy.deploy(layout, again, exact_id=True)["changed"] is False
+
+
+def test_a_release_that_was_left_comes_back_under_its_own_id(host, layout):
+    host.deploy()
+    second = host.release(model="new")
+    deploy.deploy(layout, second)
+    deploy.rollback(layout, None, "ops")
+    assert deploy.deploy(layout, second)["changed"] is True
+    assert host.live == "r02"
+    assert releases.mark(layout, "r02") == "good"
+
+
+def test_one_id_never_stands_for_two_contents(host, layout):
+    host.deploy()
+    other = dataclasses.replace(host.release(model="other"), id="r01")
+    with pytest.raises(ReleaseError, match="with other parts"):
+        deploy.deploy(layout, other)
+
+
+def test_status_tells_of_a_trial(host, layout):
+    host.deploy()
+    host.deploy(trial_seconds=60, model="new")
+    assert "r02 is on trial: without a confirmation this host returns to r01" in status.as_text(
+        status.status(layout)
+    )

@@ -28,30 +28,42 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--who", required=True)
     new.add_argument("--commit", required=True)
     new.add_argument("--model-card", type=json.loads, required=True)
+    new.add_argument("--trial-seconds", type=int, default=0, help="return unless confirmed by then")
+    new.add_argument("--exact-id", action="store_true", help="same parts under another id count")
     for part in PARTS:
         new.add_argument(f"--{part}", required=True, metavar="DIGEST")
     back = verbs.add_parser("rollback", help="return to an earlier release")
     back.add_argument("--to", metavar="RELEASE")
     back.add_argument("--who", required=True)
+    back.add_argument(
+        "--trial-seconds", type=int, default=0, help="return unless confirmed by then"
+    )
+    verbs.add_parser("confirm", help="let the release that is on trial stand")
+    away = verbs.add_parser("withdraw", help="return from the release that is on trial")
+    away.add_argument("--who", required=True)
+    away.add_argument("--why", required=True)
     old = verbs.add_parser("retire", help="stop a slot that was kept warm")
     old.add_argument("slot")
     return root
 
 
 def act(layout: Layout, args: argparse.Namespace) -> dict:
-    if args.verb == "inspect":
-        return status.inspect(layout)
-    if args.verb == "status":
-        return status.status(layout)
-    if args.verb == "rollback":
-        return deploy.rollback(layout, args.to, args.who)
-    if args.verb == "retire":
-        return deploy.retire(layout, args.slot)
+    return {
+        "inspect": lambda: status.inspect(layout),
+        "status": lambda: status.status(layout),
+        "deploy": lambda: deploy.deploy(
+            layout, described(args), args.trial_seconds, exact_id=args.exact_id
+        ),
+        "rollback": lambda: deploy.rollback(layout, args.to, args.who, args.trial_seconds),
+        "confirm": lambda: deploy.confirm(layout),
+        "withdraw": lambda: deploy.withdraw(layout, args.who, args.why),
+        "retire": lambda: deploy.retire(layout, args.slot),
+    }[args.verb]()
+
+
+def described(args: argparse.Namespace) -> releases.Release:
     parts = {part: getattr(args, part) for part in PARTS}
-    release = releases.Release(
-        args.id, releases.now(), args.who, args.commit, parts, args.model_card
-    )
-    return deploy.deploy(layout, release)
+    return releases.Release(args.id, releases.now(), args.who, args.commit, parts, args.model_card)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import releases
 import slots
 import store
+import trial
 from layout import PARTS, Layout, ReleaseError
 from releases import Release
+from trial import Trial
 
 
 @contextlib.contextmanager
@@ -39,13 +41,19 @@ def is_live(layout: Layout, parts: dict[str, str]) -> bool:
     )
 
 
-def deploy(layout: Layout, release: Release) -> dict:
-    """Install what the store lacks, start the release in the idle slot, gate it, switch to it."""
+def deploy(
+    layout: Layout, release: Release, trial_seconds: int = 0, *, exact_id: bool = False
+) -> dict:
+    """Install what the store lacks, start the release in the idle slot, gate it, switch to it.
+
+    With `trial_seconds` the switch is undone after that time unless `confirm` came before.
+    With `exact_id` the same parts under another id are another release.
+    """
     began = time.monotonic()
     with locked(layout):
         try:
-            if is_live(layout, release.parts):
-                live = live_release(layout).id
+            live = slots.release_in(layout, slots.live(layout))
+            if is_live(layout, release.parts) and live == (release.id if exact_id else live):
                 releases.mark(
                     layout, live, "good"
                 )  # a deploy killed after its switch left it staged
@@ -53,7 +61,10 @@ def deploy(layout: Layout, release: Release) -> dict:
             for part in PARTS:
                 store.install(layout, part, release.parts[part])
             releases.create(layout, release)
-            activate(layout, release.id)
+            with trial.begun(
+                layout, Trial(release.id, live, {release.id: "rolled_back"}), trial_seconds
+            ):
+                activate(layout, release.id)
             releases.mark(layout, release.id, "good")
         except (ReleaseError, OSError) as error:
             releases.record(layout, "refused", release.id, who=release.who, why=str(error))
@@ -87,7 +98,7 @@ def activate(layout: Layout, release_id: str) -> None:
         raise
 
 
-def rollback(layout: Layout, to: str | None, who: str) -> dict:
+def rollback(layout: Layout, to: str | None, who: str, trial_seconds: int = 0) -> dict:
     """Return to the newest good release before the live one, or to a named one."""
     began = time.monotonic()
     with locked(layout):
@@ -104,7 +115,9 @@ def rollback(layout: Layout, to: str | None, who: str) -> dict:
                 f"The {' and the '.join(damaged)} of release {target.id} are not as they were "
                 "installed. Deploy it anew instead."
             )
-        activate(layout, target.id)
+        marks = {current.id: releases.mark(layout, current.id)}
+        with trial.begun(layout, Trial(target.id, current.id, marks), trial_seconds):
+            activate(layout, target.id)
         releases.mark(layout, current.id, "rolled_back")
         releases.mark(layout, target.id, "good")
         releases.record(layout, "rollback", target.id, who=who, left=current.id,
@@ -113,13 +126,49 @@ def rollback(layout: Layout, to: str | None, who: str) -> dict:
     return {"changed": True, "release": target.id, "left": current.id, "seconds": seconds}
 
 
-def _previous_good(layout: Layout, current: Release) -> str:
-    older = [
+def confirm(layout: Layout) -> dict:
+    """Let the release that is on trial stand."""
+    with locked(layout, wait=True):
+        held = trial.pending(layout)
+        trial.end(layout)
+        return {
+            "changed": held is not None,
+            "release": slots.release_in(layout, slots.live(layout)),
+        }
+
+
+def withdraw(layout: Layout, who: str, why: str) -> dict:
+    """Return from the release that is on trial to what served before it, be it nothing."""
+    with locked(layout, wait=True):
+        held, slot = trial.pending(layout), slots.live(layout)
+        if held is None or held.release != slots.release_in(layout, slot):
+            trial.end(layout)  # another release serves by now: nothing to return from
+            return {"changed": False, "release": slots.release_in(layout, slot)}
+        if held.before:
+            activate(layout, held.before)
+        else:
+            slots.switch(layout, None)
+            slots.empty(layout, slot)
+        for release_id, mark in held.marks.items():
+            if (layout.releases / release_id).exists():
+                releases.mark(layout, release_id, mark)
+        trial.end(layout)
+        releases.record(layout, "withdrawn", held.release, who=who, why=why, back_to=held.before)
+    return {"changed": True, "release": held.before, "left": held.release}
+
+
+def earlier(layout: Layout, current: Release) -> list[str]:
+    """The good releases before the current one, oldest first."""
+    return [
         each.id
         for each in releases.listed(layout)
         if (each.created, each.id) < (current.created, current.id)
         and releases.mark(layout, each.id) == "good"
     ]
+
+
+def _previous_good(layout: Layout, current: Release) -> str:
+    older = earlier(layout, current)
     if not older:
         raise ReleaseError(
             f"There is no good release older than {current.id} on this host. Nothing was changed."
@@ -138,7 +187,9 @@ def retire(layout: Layout, slot: str) -> dict:
 
 def clean(layout: Layout) -> None:
     """Remove what nobody needs: old and half-made releases, and parts that no release uses."""
-    held = {slots.release_in(layout, slot) for slot in layout.slots} - {None}
-    releases.prune(layout, held)
+    held = {slots.release_in(layout, slot) for slot in layout.slots}
+    if waiting := trial.pending(layout):
+        held.add(waiting.before)
+    releases.prune(layout, held - {None})
     kept = releases.listed(layout)
     store.prune(layout, {part: {each.parts[part] for each in kept} for part in PARTS})

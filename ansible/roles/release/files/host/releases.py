@@ -26,8 +26,17 @@ def now() -> str:
 
 
 def create(layout: Layout, release: Release) -> Path:
-    """Write a release folder that leads to its parts, marked staged; whole or not at all."""
+    """Write a release folder that leads to its parts, marked staged; whole or not at all.
+
+    One that is there (left earlier, and live on other hosts by now) stays as it is.
+    """
     target = layout.releases / release.id
+    if target.exists():
+        if read(layout, release.id).parts != release.parts:
+            raise ReleaseError(
+                f"Release {release.id} is on this host with other parts. Deploy anew."
+            )
+        return target
     staging = layout.releases / f".new-{release.id}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)

@@ -8,6 +8,7 @@ import deploy
 import releases
 import slots
 import store
+import trial
 from layout import Layout, ReleaseError
 
 
@@ -22,6 +23,8 @@ def inspect(layout: Layout) -> dict:
         "free_bytes": disk.f_bavail * disk.f_frsize,
         "available_memory_bytes": _available_memory(),
         "live": live.parts if live else None,
+        "live_id": live.id if live else None,
+        "on_trial": trial.pending(layout) is not None,
         "live_is_current": bool(live) and deploy.is_live(layout, live.parts),
         "damaged": store.damaged(layout, live.parts) if live else [],
         "store": store.held(layout),
@@ -38,6 +41,7 @@ def status(layout: Layout) -> dict:
         "slot": slot,
         "warnings": _warnings(layout, live, slot) if live else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
+        "earlier": deploy.earlier(layout, live) if live else [],
         "events": releases.history(layout)[-10:],
     }
 
@@ -72,6 +76,11 @@ def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
         slots.ask_edge(layout, live.id, seconds=2)
     except ReleaseError as error:
         found.append(f"{error} Expected {live.id}, got {error.details['got']}.")
+    if waiting := trial.pending(layout):
+        found.append(
+            f"{waiting.release} is on trial: without a confirmation this host returns to "
+            f"{waiting.before or 'nothing'}. Deploy again."
+        )
     damaged = ", ".join(store.damaged(layout, live.parts))
     if damaged:
         found.append(f"Files of the live release were changed by hand ({damaged}): deploy.")
