@@ -40,6 +40,7 @@ def test_the_application_holds_what_serves_and_nothing_of_training(cache, servic
         "classifier/bundle.py",
         "classifier/serving/app.py",
         "web/index.html",
+        "web/index.html.gz",
     } <= set(held)
     assert [name for name in held if "training" in name or "__pycache__" in name] == []
 

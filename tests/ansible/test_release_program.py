@@ -62,19 +62,27 @@ class Host:
         assert slots.release_in(layout, slots.live(layout)) == release_id
 
     def release(self, **contents):
-        """Upload the parts of a release with this content, and describe it."""
+        """Upload the parts of a release with this content, and describe it.
+
+        The content of a part's one file, or files by name.
+        """
         self.number += 1
-        parts = {
-            part: upload(self.layout, part, {"file": contents.get(part, "same").encode()})
-            for part in PARTS
-        }
+        parts = {}
+        for part in PARTS:
+            given = contents.get(part, "same")
+            files = given if isinstance(given, dict) else {"file": given}
+            sent = {name: content.encode() for name, content in files.items()}
+            parts[part] = upload(self.layout, part, sent)
         stamp = f"2026-01-01T00:00:{self.number:02}Z"
         return Release(
             f"r{self.number:02}", stamp, "ops", "abc", parts, {"model_id": "m", "accuracy": 1}
         )
 
     def deploy(self, trial_seconds=0, **contents):
-        return deploy.deploy(self.layout, self.release(**contents), trial_seconds)
+        try:
+            return deploy.deploy(self.layout, self.release(**contents), trial_seconds)
+        finally:
+            store.is_whole.cache_clear()  # each deploy is a process of its own
 
     @property
     def live(self):
@@ -359,6 +367,43 @@ def test_content_that_is_not_what_was_sent_is_refused(host, layout):
 def test_a_part_that_never_arrived_is_refused(host, layout):
     with pytest.raises(ReleaseError, match="was not uploaded"):
         store.install(layout, "env", "1")
+
+
+def page(number):
+    return {f"web/assets/app.{number}.css": str(number), "web/assets/icon.0.svg": "icon"}
+
+
+def published(layout):
+    return {path.name: path.read_text() for path in layout.assets.iterdir()}
+
+
+def test_files_of_the_page_are_there_before_the_switch_and_as_long_as_their_release(host, layout):
+    host.deploy(app=page(1))
+    host.bad.add("r02")
+    with pytest.raises(ReleaseError):
+        host.deploy(app=page(2))
+    assert published(layout) == {"app.1.css": "1", "icon.0.svg": "icon"}
+    seen = []
+    host.ask_edge = lambda *_: None
+    slots.gate = lambda *_: seen.append(published(layout))
+    for number in (3, 4, 5):
+        host.deploy(app=page(number))
+    assert "app.5.css" in seen[-1]
+    assert published(layout) == {
+        "app.3.css": "3", "app.4.css": "4", "app.5.css": "5", "icon.0.svg": "icon"
+    }  # fmt: skip
+    assert layout.keep == 3
+
+
+def test_a_file_of_the_page_that_was_changed_by_hand_is_not_led_to(host, layout):
+    host.deploy(app=page(1))
+    host.deploy(app=page(2))
+    older = layout.releases / "r01/app/web/assets/app.1.css"
+    older.write_text("HACKED")
+    (layout.assets / "app.2.css").unlink()
+    (layout.assets / "app.2.css").write_text("HACKED")
+    assert host.deploy(app=page(2))["changed"] is False
+    assert published(layout) == {"app.2.css": "2", "icon.0.svg": "icon"}
 
 
 def test_a_link_is_never_missing_while_it_moves(tmp_path):

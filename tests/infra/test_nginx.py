@@ -1,4 +1,5 @@
 import json
+import re
 import uuid
 
 import pytest
@@ -29,21 +30,50 @@ def test_it_comes_back_when_it_is_killed(host):
     assert "Restart=always" in host.check_output("systemctl show nginx.service").splitlines()
 
 
+@pytest.fixture
+def asset(ask):
+    """The path of a file that the page refers to, by its ending: asset("css")."""
+    return lambda kind: "/" + re.search(rf'"(assets/[^"]+\.{kind})"', ask("/").body)[1]
+
+
+def test_the_page_comes_from_disk_and_is_asked_for_anew_each_time(ask):
+    answer = ask("/")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["server"] == "nginx"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
 @pytest.mark.parametrize(
-    ("path", "kind"),
+    ("ending", "kind"),
     [
-        ("/", "text/html; charset=utf-8"),
-        ("/app.css", "text/css; charset=utf-8"),
-        ("/app.js", "javascript; charset=utf-8"),
-        ("/favicon.svg", "image/svg+xml; charset=utf-8"),
+        ("css", "text/css; charset=utf-8"),
+        ("js", "javascript; charset=utf-8"),
+        ("svg", "image/svg+xml; charset=utf-8"),
     ],
 )
-def test_the_page_comes_from_disk(ask, path, kind):
-    answer = ask(path)
+def test_files_of_the_page_are_kept_by_browsers_for_ever(ask, asset, ending, kind):
+    answer = ask(asset(ending))
     assert answer.status == 200
     assert answer.headers["content-type"].endswith(kind)
-    assert answer.headers["server"] == "nginx"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.body
+
+
+def test_a_file_of_the_page_that_is_missing_is_not_remembered_as_missing(ask):
+    answer = ask("/assets/app.0123456789abcdef.css")
+    assert answer.status == 404
+    assert "cache-control" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/", "css", "js", "svg"])
+def test_the_page_is_sent_compressed_to_those_who_take_it(ask, asset, path):
+    path = path if path == "/" else asset(path)
+    plain, packed = ask(path), ask(path, "--head", "--header", "Accept-Encoding: gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"])
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
 
 def test_the_page_is_the_live_releases_own(host, ask):

@@ -21,6 +21,8 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import page
+
 HERE = Path(__file__).parent
 EPOCH = (1980, 1, 1, 0, 0, 0)  # archives carry no times: same content, same bytes
 
@@ -59,13 +61,15 @@ def pack_env(cache: Path, requirements: Path, host: dict) -> dict:
 def pack_app(cache: Path, service: Path) -> dict:
     """The code that serves and the page: nothing of training, no TensorFlow."""
     files = {"gunicorn.conf.py": service / "gunicorn.conf.py"}
-    for folder in ("classifier", "web"):
-        for path in (service / folder).rglob("*"):
-            name = path.relative_to(service).as_posix()
-            wanted = path.is_file() and "__pycache__" not in path.parts
-            if wanted and not name.startswith("classifier/training/"):
-                files[name] = path
-    return _content_part(cache, "app", files)
+    for path in (service / "classifier").rglob("*"):
+        name = path.relative_to(service).as_posix()
+        wanted = path.is_file() and "__pycache__" not in path.parts
+        if wanted and not name.startswith("classifier/training/"):
+            files[name] = path
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        made = page.make(service / "web", Path(folder))
+        files |= {f"web/{name}": path for name, path in made.items()}
+        return _content_part(cache, "app", files)
 
 
 def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
@@ -187,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         model, card = pack_model(args.cache, args.service, args.bundle)
         env = pack_env(args.cache, args.service / "requirements.txt", args.host)
         app = pack_app(args.cache, args.service)
-    except (PackError, OSError) as error:
+    except (PackError, page.PageError, OSError) as error:
         print(json.dumps({"error": str(error)}))
         return 1
     print(json.dumps({"parts": {"env": env, "app": app, "model": model}, "card": card}))

@@ -5,6 +5,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 
+import assets
 import releases
 import slots
 import store
@@ -60,6 +61,7 @@ def deploy(
                 return {"changed": False, "release": live}
             for part in PARTS:
                 store.install(layout, part, release.parts[part])
+            assets.publish(layout)
             releases.create(layout, release)
             with trial.begun(
                 layout, Trial(release.id, live, {release.id: "rolled_back"}), trial_seconds
@@ -193,3 +195,4 @@ def clean(layout: Layout) -> None:
     releases.prune(layout, held - {None})
     kept = releases.listed(layout)
     store.prune(layout, {part: {each.parts[part] for each in kept} for part in PARTS})
+    assets.publish(layout)

@@ -64,6 +64,11 @@ class Layout:
     def incoming(self) -> Path:
         return self.root / "incoming"
 
+    @property
+    def assets(self) -> Path:
+        """Where Nginx finds the files of all stored pages."""
+        return self.root / "assets"
+
     def store(self, part: str, digest: str = "") -> Path:
         return self.root / "store" / part / digest
 
