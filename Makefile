@@ -24,8 +24,13 @@ rollback: venv  ## let the release before the live one serve again
 test:  ## lint, fast tests, then Molecule: all there is
 	@$(PYTHON) scripts/run_tests.py
 
-bench: venv  ## speed and memory of the training pipeline on DATA=folder-or-csv, beside scikit-learn
+bench: bench-pipeline bench-serving  ## both benchmarks: of training on DATA=folder-or-csv, and of serving
+
+bench-pipeline: venv  ## speed and memory of the training pipeline on DATA=folder-or-csv, beside scikit-learn
 	@$(VENV)/python tests/bench/pipeline.py "$(DATA)" --output build/bench
+
+bench-serving: venv  ## what a request costs, beside the limits, the naive way and five other servers
+	@$(VENV)/python tests/bench/serving.py --output build/bench
 
 bench-memory: venv  ## does the memory of training stay flat? trains on 0.7 and 2.8 GB of texts
 	@$(VENV)/python tests/bench/memory.py --output build/bench --batch-size 1024
@@ -39,4 +44,4 @@ lock: venv  ## resolve requirements.in and service/requirements.in into their lo
 venv:  # the control machine's environment, made anew when the lock changes
 	@$(PYTHON) scripts/environment.py
 
-.PHONY: help up down status rollback test bench bench-memory lint lock venv
+.PHONY: help up down status rollback test bench bench-pipeline bench-serving bench-memory lint lock venv

@@ -1,4 +1,4 @@
-"""Resolve the two lists of direct dependencies into their locks, with hashes for every file."""
+"""Resolve each list of direct dependencies into its lock, with hashes for every file."""
 
 import subprocess
 import sys
@@ -17,8 +17,11 @@ def main() -> int:
         # The host's lock is a part of the control machine's: what was tested is what runs
         ["--constraints", "requirements.txt", "service/requirements.in",
          "--output-file", "service/requirements.txt"],
+        # What the benchmarks compare with, each in an environment of its own
+        *([listed, "--output-file", listed.with_suffix(".txt")]
+          for listed in sorted(ROOT.glob("tests/bench/**/requirements.in"))),
     ):  # fmt: skip
-        done = subprocess.run([*uv, *words], cwd=ROOT, check=False)
+        done = subprocess.run([*uv, *map(str, words)], cwd=ROOT, check=False)
         if done.returncode:
             return done.returncode
     return 0
