@@ -1,7 +1,7 @@
 """What the service is told by its environment: one place that reads and checks APP_* variables."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -12,8 +12,8 @@ NUMBER_RANGES = {
     "workers": (1, 64),
     "threads": (1, 64),
     "timeout_seconds": (1, 3_600),
+    "request_log_limit_mb": (1, 65_536),
 }
-SHARES = ("threshold",)
 
 
 class ConfigError(Exception):
@@ -22,7 +22,11 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one serving process; the field `noun` is read from APP_NOUN."""
+    """The settings of one serving process; the field `noun` is read from APP_NOUN.
+
+    A path that is not set (None) turns off what would be written or read there, except for the
+    request log, which then goes to standard error.
+    """
 
     bundle_dir: Path
     release_id: str = "development"
@@ -31,35 +35,46 @@ class Settings:
     threads: int = 4
     timeout_seconds: int = 30
     threshold: float = 0.0
+    request_log_path: Path | None = None
+    request_log_limit_mb: int = 64
+    log_texts: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read the APP_* variables of `environment`; ConfigError names the first bad one."""
         given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-        known = {PREFIX + field.name.upper(): field.name for field in fields(cls)}
+        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
         for name in sorted(given.keys() - known.keys()):
             raise ConfigError(f"{name} is not a setting; the settings are {', '.join(known)}")
-        values = {known[name]: _parse(name, known[name], value) for name, value in given.items()}
+        values = {
+            known[name].name: _PARSERS[known[name].type](name, value)
+            for name, value in given.items()
+        }
         if "bundle_dir" not in values:
             raise ConfigError("APP_BUNDLE_DIR is not set; set it to the folder of a bundle")
         return cls(**values)
 
 
-def _parse(name: str, noun: str, value: str) -> Path | str | float:
-    if noun in NUMBER_RANGES:
-        return _parse_number(name, value, *NUMBER_RANGES[noun])
-    if noun in SHARES:
-        return _parse_share(name, value)
-    if noun == "release_id":
-        if not RELEASE_ID_PATTERN.fullmatch(value):
-            raise ConfigError(f"{name} is {value!r}; use 1 to 64 of A-Z a-z 0-9 . _ -")
-        return value
+def _parse_name(name: str, value: str) -> str:
+    if not RELEASE_ID_PATTERN.fullmatch(value):
+        raise ConfigError(f"{name} is {value!r}; use 1 to 64 of A-Z a-z 0-9 . _ -")
+    return value
+
+
+def _parse_folder(name: str, value: str) -> Path:
     if not value:
         raise ConfigError(f"{name} is empty; set it to the folder of a bundle")
     return Path(value)
 
 
-def _parse_number(name: str, value: str, least: int, most: int) -> int:
+def _parse_path(name: str, value: str) -> Path | None:
+    if value and not value.startswith("/"):
+        raise ConfigError(f"{name} is {value!r}; set it to a path from the root, or to nothing")
+    return Path(value) if value else None
+
+
+def _parse_number(name: str, value: str) -> int:
+    least, most = NUMBER_RANGES[name.removeprefix(PREFIX).lower()]
     number = int(value) if re.fullmatch(r"[0-9]{1,12}", value) else None
     if number is None or not least <= number <= most:
         raise ConfigError(f"{name} is {value!r}; set it to a whole number from {least} to {most}")
@@ -70,3 +85,19 @@ def _parse_share(name: str, value: str) -> float:
     if not re.fullmatch(r"0(\.[0-9]{1,12})?|1(\.0{1,12})?", value):
         raise ConfigError(f"{name} is {value!r}; set it to a number from 0 to 1, such as 0.5")
     return float(value)
+
+
+def _parse_switch(name: str, value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ConfigError(f"{name} is {value!r}; set it to 1 or 0")
+    return value == "1"
+
+
+_PARSERS: dict[object, Callable[[str, str], object]] = {
+    str: _parse_name,
+    Path: _parse_folder,
+    Path | None: _parse_path,
+    int: _parse_number,
+    float: _parse_share,
+    bool: _parse_switch,
+}

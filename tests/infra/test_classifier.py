@@ -1,5 +1,6 @@
 import json
 import shlex
+import uuid
 
 import pytest
 
@@ -119,6 +120,19 @@ def test_inside_nothing_can_be_written(inside, folder):
 def test_inside_the_user_is_the_classifiers_own_and_has_no_capability(inside):
     said = inside("id --user --name; grep CapBnd /proc/self/status").split()
     assert said == ["frontdesk", "CapBnd:", "0" * 16]
+
+
+def test_each_request_is_one_line_in_the_bounded_log_without_its_text(host, ask):
+    name = uuid.uuid4().hex
+    body = json.dumps({"text": f"my parcel {name}x has not arrived"})
+    ask("/v1/classify", "--json", body, "--header", f"X-Request-ID: {name}")
+    log = host.file("/var/log/frontdesk/requests.log")
+    assert (log.user, log.group, log.mode) == ("frontdesk", "frontdesk", 0o640)
+    (line,) = [line for line in log.content_string.splitlines() if name in line]
+    said = json.loads(line)
+    assert (said["label"], said["status"], said["texts"]) == ("delivery", 200, 1)
+    assert 0 <= said["queue_seconds"] < 5
+    assert f"{name}x" not in log.content_string
 
 
 def test_the_whole_stack_stays_small(host, live_slot):

@@ -1,6 +1,7 @@
 import json
 import re
 import uuid
+from collections import Counter
 
 import pytest
 
@@ -179,6 +180,36 @@ def test_each_request_is_one_line_of_json_in_the_log(host, ask):
     assert [(each["status"], each["request_id"]) for each in entry] == [(404, name)]
 
 
+def test_bytes_that_are_no_text_do_not_get_into_the_log(host):
+    host.check_output("printf 'GET /\\377\\r HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' > /tmp/odd")
+    host.run("curl --silent --max-time 5 telnet://127.0.0.1:80 < /tmp/odd")
+    host.check_output("iconv --from-code UTF-8 /var/log/nginx/access.log | tail --lines 1")
+
+
+def test_the_log_says_which_release_answered_and_how_long_it_took(host, ask):
+    name = uuid.uuid4().hex
+    answer = classify(ask, '{"text": "a"}', "--header", f"X-Request-ID: {name}")
+    lines = host.file("/var/log/nginx/access.log").content_string.splitlines()
+    (entry,) = [json.loads(line) for line in lines if name in line]
+    assert entry.keys() == {"time", "request_id", "client", "method", "path", "status", "bytes",
+                            "request_seconds", "upstream_seconds", "release_id"}  # fmt: skip
+    assert entry["release_id"] == answer.json["release_id"]
+    assert float(entry["upstream_seconds"]) <= entry["request_seconds"] + 0.01
+
+
+def test_more_requests_than_have_a_place_are_refused_at_once(host, ask):
+    host.check_output(f"echo '{json.dumps({'texts': ['word ' * 200] * 60})}' > /tmp/many")
+    told = host.check_output(
+        "curl --silent --parallel --parallel-immediate --parallel-max 300 --json @/tmp/many "
+        r"--output /dev/null --write-out '%{http_code} %header{retry-after} %{content_type}\n' "
+        "'http://127.0.0.1/v1/classify?[1-300]'"
+    )
+    answers = Counter(told.splitlines())
+    assert answers.keys() == {"200  application/json", "429 1 application/json"}
+    assert answers["200  application/json"] >= 32
+    assert ask("/readyz").status == 200
+
+
 def test_many_and_long_headers_reach_the_application(ask):
     options = [word for number in range(300) for word in ("--header", f"X-{number}: a\x01b")]
     assert ask("/v1/model?" + "a" * 3900, *options).status == 200
@@ -212,4 +243,4 @@ def test_slow_clients_and_made_up_origins_are_cut_off(host, directive):
 
 
 def test_internals_stay_inside(ask):
-    assert "x-worker" not in ask("/readyz").headers
+    assert {"x-worker", "x-release-id"}.isdisjoint(ask("/readyz").headers)

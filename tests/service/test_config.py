@@ -18,6 +18,9 @@ def test_every_setting_is_read():
         "APP_THREADS": "5",
         "APP_TIMEOUT_SECONDS": "7",
         "APP_THRESHOLD": "0.25",
+        "APP_REQUEST_LOG_PATH": "/var/log/frontdesk/requests.log",
+        "APP_REQUEST_LOG_LIMIT_MB": "9",
+        "APP_LOG_TEXTS": "1",
         "PATH": "/usr/bin",
     }
     assert Settings.from_environment(environment) == Settings(
@@ -28,6 +31,9 @@ def test_every_setting_is_read():
         threads=5,
         timeout_seconds=7,
         threshold=0.25,
+        request_log_path=Path("/var/log/frontdesk/requests.log"),
+        request_log_limit_mb=9,
+        log_texts=True,
     )
 
 
@@ -52,6 +58,8 @@ def test_every_setting_is_read():
         ("APP_THRESHOLD", "-0", "from 0 to 1"),
         ("APP_THRESHOLD", "nan", "from 0 to 1"),
         ("APP_THRESHOLD", "1e-3", "from 0 to 1"),
+        ("APP_REQUEST_LOG_PATH", "requests.log", "path from the root"),
+        ("APP_LOG_TEXTS", "yes", "1 or 0"),
         ("APP_BODY_LIMIT_BYTES", "64k", "from 1024 to 16777216"),
         ("APP_BODY_LIMIT_BYTES", "1", "from 1024 to 16777216"),
     ],
@@ -63,6 +71,11 @@ def test_a_bad_setting_is_refused_by_name(name, value, advice):
     assert message.startswith(f"{name} is ")
     assert advice in message
     assert "\n" not in message
+
+
+def test_an_empty_path_turns_off_what_it_is_for():
+    environment = {"APP_BUNDLE_DIR": "/srv/bundle", "APP_REQUEST_LOG_PATH": ""}
+    assert Settings.from_environment(environment).request_log_path is None
 
 
 def test_a_missing_bundle_is_refused():

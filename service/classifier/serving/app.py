@@ -1,19 +1,17 @@
 """The HTTP application: what is made once, before the first request."""
 
 import os
-import re
-import secrets
 import sys
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from classifier.bundle import BundleError, load
 from classifier.config import ConfigError, Settings
 from classifier.serving.errors import register_error_handlers
 from classifier.serving.predict import Predictor
+from classifier.serving.record import Record
+from classifier.serving.request_log import RequestLog
 from classifier.serving.routes import Serving, routes
-
-REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def create_app(settings: Settings) -> Flask:
@@ -23,8 +21,10 @@ def create_app(settings: Settings) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # would redirect, in HTML, where a 404 is due
     app.json.ensure_ascii, app.json.compact, app.json.sort_keys = False, True, False
-    app.extensions["serving"] = Serving(settings, bundle, Predictor(bundle))
-    app.before_request(_identify_request)
+    app.extensions["serving"] = Serving(
+        settings, bundle, Predictor(bundle), RequestLog(settings, bundle.model_id)
+    )
+    app.before_request(_begin_request)
     app.after_request(_finish_response)
     app.register_blueprint(routes)
     register_error_handlers(app)
@@ -39,12 +39,14 @@ def application() -> Flask:
         sys.exit(f"frontdesk cannot start: {error}")
 
 
-def _identify_request() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else secrets.token_hex(8)
+def _begin_request() -> None:
+    g.record = Record(request)
 
 
 def _finish_response(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
+    serving: Serving = current_app.extensions["serving"]
+    response.headers["X-Request-ID"] = g.record.request_id
+    response.headers["X-Release-ID"] = serving.settings.release_id
     response.headers["Cache-Control"] = "no-store"
+    serving.request_log.write(g.record, request.method, response.status_code)
     return response

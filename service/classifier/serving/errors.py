@@ -24,7 +24,8 @@ def register_error_handlers(app: Flask) -> None:
 def error_response(status: int, code: str, message: str) -> Response:
     """Return the JSON answer that all errors share."""
     error = {"code": code, "message": message}
-    response = jsonify({"error": error, "request_id": g.get("request_id")})
+    response = jsonify({"error": error, "request_id": g.record.request_id})
+    g.record.facts["error"] = code
     response.status_code = status
     return response
 
@@ -59,5 +60,5 @@ def _answer_http_exception(error: HTTPException) -> Response:
 
 
 def _answer_unexpected(_: Exception) -> Response:
-    current_app.logger.exception("request %s failed", g.get("request_id"))
+    current_app.logger.exception("request %s failed", g.record.request_id)
     return error_response(500, "internal_error", "the service failed; its log has the reason")

@@ -1,6 +1,7 @@
 """The routes: each reads its request, asks the model, and answers; nothing else."""
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from classifier.serving.answers import answer_of
 from classifier.serving.errors import ApiError
 from classifier.serving.explain import explain as explain_text
 from classifier.serving.predict import Predictor
+from classifier.serving.request_log import RequestLog
 from classifier.serving.requests import read_classify, read_explain
 
 UNPUBLISHED = ("golden", "files", "format", "card_sha256")  # parts of the card for machines
@@ -26,6 +28,7 @@ class Serving:
     settings: Settings
     bundle: Bundle
     predictor: Predictor
+    request_log: RequestLog
     identity: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,8 +42,11 @@ def classify() -> dict[str, Any]:
     """Label one text or a list of texts."""
     serving = _serving()
     asked = read_classify(request, serving.bundle.limits, serving.settings)
+    begun = time.perf_counter()
     predictions = serving.predictor.predict(asked.texts)
+    model_seconds = time.perf_counter() - begun
     results = [answer_of(each, asked.top, asked.threshold) for each in predictions]
+    g.record.note_answers(asked.texts, results, model_seconds)
     return {"results": results, **_identity(serving)}
 
 
@@ -70,7 +76,7 @@ def show_model() -> dict[str, Any]:
 @routes.get("/healthz")
 def show_health() -> dict[str, str]:
     """Say that the process is alive; nothing about whether it can predict."""
-    return {"status": "ok", "request_id": g.request_id}
+    return {"status": "ok", "request_id": g.record.request_id}
 
 
 @routes.get("/readyz")
@@ -88,4 +94,4 @@ def _serving() -> Serving:
 
 
 def _identity(serving: Serving) -> dict[str, str]:
-    return {**serving.identity, "request_id": g.request_id}
+    return {**serving.identity, "request_id": g.record.request_id}

@@ -1,0 +1,77 @@
+"""What is known of one request: gathered while it is answered, told to the log and the metrics."""
+
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Request
+
+REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SECONDS_DIGITS = 6
+_MOMENT_PATTERN = re.compile(r"[0-9]{1,12}\.[0-9]{3}", re.ASCII)
+
+
+class Record:
+    """One request, from when the application sees it; times in seconds.
+
+    `queue_seconds` is the time since Nginx handed the request over (0 where it says nothing).
+    """
+
+    __slots__ = ("answers", "begun", "facts", "model_seconds", "queue_seconds", "request_id",
+                 "route", "texts")  # fmt: skip
+
+    def __init__(self, request: Request) -> None:
+        """Read what the request's headers say; nothing else of it is trusted or kept."""
+        self.begun = time.perf_counter()
+        given = request.headers.get("X-Request-ID", "")
+        self.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else secrets.token_hex(8)
+        self.queue_seconds = _seconds_since(request.headers.get("X-Request-Start"))
+        self.route = "" if request.url_rule is None else request.url_rule.rule
+        self.model_seconds = 0.0
+        self.answers: Sequence[dict[str, Any]] = ()
+        self.texts: Sequence[str] = ()
+        self.facts: dict[str, Any] = {}
+
+    def note_answers(
+        self, texts: Sequence[str], answers: Sequence[dict[str, Any]], model_seconds: float
+    ) -> None:
+        """Remember what was asked and answered, and how long the model took for it."""
+        self.texts, self.answers, self.model_seconds = texts, answers, model_seconds
+
+    def line(self, method: str, status: int, *, with_texts: bool) -> dict[str, Any]:
+        """Return what the log says. Of the client's own words there is none but its texts.
+
+        A path that leads nowhere is not repeated, so nothing that a client makes up gets in.
+        """
+        said = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "request_id": self.request_id,
+            "method": method,
+            "route": self.route or None,
+            "status": status,
+            "seconds": round(time.perf_counter() - self.begun, SECONDS_DIGITS),
+            "queue_seconds": round(self.queue_seconds, SECONDS_DIGITS),
+            **self.facts,
+        }
+        if self.answers:
+            said["model_seconds"] = round(self.model_seconds, SECONDS_DIGITS)
+            said["texts"] = len(self.answers)
+            if len(self.answers) == 1:
+                said["label"] = self.answers[0]["label"]
+                said["confidence"] = self.answers[0]["probability"]
+            else:
+                said["labels"] = [answer["label"] for answer in self.answers]
+                said["confidences"] = [answer["probability"] for answer in self.answers]
+        if with_texts and self.texts:
+            said["sent"] = self.texts
+        return said
+
+
+def _seconds_since(moment: str | None) -> float:
+    """Seconds since a UNIX time as Nginx's $msec writes it; 0 for another or a future one."""
+    if moment is None or not _MOMENT_PATTERN.fullmatch(moment):
+        return 0.0
+    return max(0.0, time.time() - float(moment))
