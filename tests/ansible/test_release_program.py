@@ -1,127 +1,25 @@
 """The host's release program on a real folder tree; only systemd and the gate are stood in for."""
 
-import dataclasses
 import io
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 
+import activate
 import deploy
+import hold
 import layout as layouts
+import lease
+import overview
 import pytest
 import releases
+import rollback
 import slots
-import status
 import store
 import trial
-from layout import PARTS, Layout, ReleaseError
-from releases import Release
-
-
-class Host:
-    """Counts what would be done to systemd, and answers as it would."""
-
-    def __init__(self, layout):
-        self.layout = layout
-        self.running = set()
-        self.warm = {}
-        self.bad = set()  # releases that fail their gate
-        self.unreachable = set()  # releases that Nginx does not lead to
-        self.units = "1"
-        self.returns_in = None  # seconds until the host returns from a trial
-        self.number = 0
-
-    def start(self, layout, slot, release_id):
-        slots.stop(layout, slot)
-        layouts.link(layout.slot(slot) / "release", f"../../releases/{release_id}")
-        layouts.write(layout.slot(slot) / "units", self.units)
-        self.running.add(slot)
-
-    def stop(self, layout, slot):
-        assert slot != slots.live(layout)
-        self.running.discard(slot)
-
-    def keep_warm(self, slot, seconds, retire=None):
-        self.warm[slot] = seconds
-
-    def is_current(self, layout, slot):
-        noted = layout.slot(slot) / "units"
-        return slot in self.running and noted.read_text() == self.units
-
-    def is_running(self, slot):
-        return slot in self.running
-
-    def gate(self, layout, slot, release_id):
-        assert slot != slots.live(layout)
-        if release_id in self.bad:
-            raise ReleaseError("wrong label", expected="a", got="b")
-
-    def ask_edge(self, layout, release_id, seconds=10):
-        if release_id in self.unreachable:
-            raise ReleaseError("Nginx does not lead to the release.", got="nothing")
-        assert slots.release_in(layout, slots.live(layout)) == release_id
-
-    def release(self, **contents):
-        """Upload the parts of a release with this content, and describe it.
-
-        The content of a part's one file, or files by name.
-        """
-        self.number += 1
-        parts = {}
-        for part in PARTS:
-            given = contents.get(part, "same")
-            files = given if isinstance(given, dict) else {"file": given}
-            sent = {name: content.encode() for name, content in files.items()}
-            parts[part] = upload(self.layout, part, sent)
-        stamp = f"2026-01-01T00:00:{self.number:02}Z"
-        return Release(
-            f"r{self.number:02}", stamp, "ops", "abc", parts, {"model_id": "m", "accuracy": 1}
-        )
-
-    def deploy(self, trial_seconds=0, **contents):
-        try:
-            return deploy.deploy(self.layout, self.release(**contents), trial_seconds)
-        finally:
-            store.is_whole.cache_clear()  # each deploy is a process of its own
-
-    @property
-    def live(self):
-        return slots.release_in(self.layout, slots.live(self.layout))
-
-
-def upload(layout, part, files, digest=None):
-    folder = layout.root / "sent"
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    digest = digest or store.tree_digest(folder)
-    with tarfile.open(layout.incoming / f"{part}-{digest}.tar", "w") as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-            (folder / name).unlink()
-    return digest
-
-
-@pytest.fixture
-def layout(tmp_path):
-    root = tmp_path / "opt"
-    made = Layout(root, ("blue", "green"), tmp_path / "run", "nobody", 15, "http://x", 300, keep=3)
-    for folder in (made.incoming, made.slot("blue"), made.slot("green")):
-        folder.mkdir(parents=True)
-    return made
-
-
-@pytest.fixture
-def host(layout, monkeypatch):
-    host = Host(layout)
-    for name in ("start", "stop", "keep_warm", "is_current", "is_running", "gate", "ask_edge"):
-        monkeypatch.setattr(slots, name, getattr(host, name))
-    monkeypatch.setattr(store, "_build_environment", lambda staging: None)
-    monkeypatch.setattr(trial, "_schedule", lambda seconds: setattr(host, "returns_in", seconds))
-    monkeypatch.setattr(trial, "_unschedule", lambda: setattr(host, "returns_in", None))
-    return host
+from layout import Layout, ReleaseError
+from release_host import OTHER, OWNER, upload
 
 
 def test_the_first_deploy_serves_from_the_first_slot(host, layout):
@@ -165,12 +63,12 @@ def test_changed_unit_files_bring_the_same_parts_up_in_the_other_slot(host, layo
 def test_a_part_that_was_changed_by_hand_is_named_and_replaced(host, layout, damage):
     host.deploy()
     damage(layout.live / "release" / "app" / "file")
-    assert "changed by hand (app)" in status.as_text(status.status(layout))
+    assert "changed by hand (app)" in overview.as_text(overview.overview(layout))
     store.is_whole.cache_clear()
     assert host.deploy()["changed"] is True
     assert (layout.live / "release" / "app" / "file").read_text() == "same"
     store.is_whole.cache_clear()
-    assert store.damaged(layout, deploy.live_release(layout).parts) == []
+    assert store.damaged(layout, activate.live_release(layout).parts) == []
 
 
 def test_a_live_part_that_is_gone_is_brought_back_by_a_deploy(host, layout):
@@ -186,10 +84,10 @@ def test_releases_that_were_left_do_not_crowd_out_good_ones(host, layout):
     host.deploy(model="2")
     for model in ("3", "4", "5"):
         host.deploy(model=model)
-        deploy.rollback(layout, None, "ops")
+        rollback.rollback(layout, None, OWNER)
     host.deploy(model="6")
-    assert deploy.rollback(layout, None, "ops")["release"] == "r02"
-    assert deploy.rollback(layout, None, "ops")["release"] == "r01"
+    assert rollback.rollback(layout, None, OWNER)["release"] == "r02"
+    assert rollback.rollback(layout, None, OWNER)["release"] == "r01"
 
 
 def test_a_deploy_killed_after_its_switch_is_good_after_the_next(host, layout):
@@ -237,7 +135,7 @@ def test_an_interrupt_in_the_gate_leaves_the_old_one_serving(host, layout, monke
 def test_a_rollback_returns_to_the_release_before(host, layout):
     host.deploy()
     host.deploy(model="new")
-    told = deploy.rollback(layout, None, "ops")
+    told = rollback.rollback(layout, None, OWNER)
     assert (told["release"], told["left"], host.live) == ("r01", "r02", "r01")
     assert releases.mark(layout, "r02") == "rolled_back"
 
@@ -245,20 +143,20 @@ def test_a_rollback_returns_to_the_release_before(host, layout):
 def test_a_second_rollback_goes_further_back_and_never_forward(host, layout):
     for model in ("a", "b", "c"):
         host.deploy(model=model)
-    assert deploy.rollback(layout, None, "ops")["release"] == "r02"
-    assert deploy.rollback(layout, None, "ops")["release"] == "r01"
+    assert rollback.rollback(layout, None, OWNER)["release"] == "r02"
+    assert rollback.rollback(layout, None, OWNER)["release"] == "r01"
     with pytest.raises(ReleaseError, match="no good release older than r01"):
-        deploy.rollback(layout, None, "ops")
+        rollback.rollback(layout, None, OWNER)
 
 
 def test_a_rollback_to_a_named_release(host, layout):
     for model in ("a", "b", "c"):
         host.deploy(model=model)
-    assert deploy.rollback(layout, "r01", "ops")["release"] == "r01"
+    assert rollback.rollback(layout, "r01", OWNER)["release"] == "r01"
     with pytest.raises(ReleaseError, match="r01 is live already"):
-        deploy.rollback(layout, "r01", "ops")
+        rollback.rollback(layout, "r01", OWNER)
     with pytest.raises(ReleaseError, match="no release r99 .* r01, r02, r03"):
-        deploy.rollback(layout, "r99", "ops")
+        rollback.rollback(layout, "r99", OWNER)
 
 
 def test_a_rollback_that_fails_its_gate_leaves_the_live_one(host, layout):
@@ -266,13 +164,13 @@ def test_a_rollback_that_fails_its_gate_leaves_the_live_one(host, layout):
     host.deploy(model="new")
     host.bad.add("r01")
     with pytest.raises(ReleaseError):
-        deploy.rollback(layout, None, "ops")
+        rollback.rollback(layout, None, OWNER)
     assert host.live == "r02"
 
 
 def test_with_nothing_live_there_is_nothing_to_go_back_from(host, layout):
     with pytest.raises(ReleaseError, match="Nothing is live"):
-        deploy.rollback(layout, None, "ops")
+        rollback.rollback(layout, None, OWNER)
 
 
 def test_a_release_that_lost_a_part_is_refused_by_name(host, layout):
@@ -281,7 +179,7 @@ def test_a_release_that_lost_a_part_is_refused_by_name(host, layout):
     digest = releases.read(layout, "r01").parts["model"]
     shutil.rmtree(layout.store("model", digest))
     with pytest.raises(ReleaseError, match="model of release r01 are not as they were installed"):
-        deploy.rollback(layout, "r01", "ops")
+        rollback.rollback(layout, "r01", OWNER)
 
 
 def test_old_releases_go_and_the_parts_that_nothing_uses_with_them(host, layout):
@@ -311,20 +209,80 @@ def test_what_a_killed_deploy_left_is_removed_by_the_next(host, layout):
     assert list(layout.incoming.iterdir()) == []
 
 
-def test_of_two_changes_at_once_one_is_refused(host, layout):
+def test_while_one_holds_the_host_another_is_told_who_and_since_when(host, layout):
+    host.deploy()
+    lease.take(OTHER)
+    with pytest.raises(
+        ReleaseError, match=r"dev@lap holds this host since 20.*Z \(0 s ago\) to try"
+    ) as refusal:
+        host.deploy(model="new")
+    assert refusal.value.details["holder"]["token"] == OTHER["token"]
+    assert host.live == "r01"
+    lease.free(OTHER)
+    assert host.deploy(model="new")["changed"] is True
+
+
+def test_a_lease_that_ran_out_is_taken_over(host):
+    lease.take({**OTHER, "lease_seconds": -1})
+    assert host.deploy()["changed"] is True
+
+
+def test_a_lease_is_taken_over_from_an_owner_that_is_known_to_be_gone(host, layout):
+    lease.take(OTHER)
+    with pytest.raises(ReleaseError):
+        rollback.rollback(layout, None, OWNER, over="c:3:3")
+    with pytest.raises(ReleaseError, match="Nothing is live"):
+        rollback.rollback(layout, None, OWNER, over=OTHER["token"])
+    assert lease.holder() is None
+
+
+def test_a_lease_held_since_before_is_renewed_and_kept(host):
+    lease.take(OWNER)
+    host.deploy()
+    assert lease.holder()["who"] == "ops@desk"
+    lease.free(OTHER)
+    assert lease.holder() is not None
+
+
+def test_a_lease_cut_off_by_a_crash_holds_nothing(host):
+    lease.PATH.write_text('{"token": "b:')
+    assert host.deploy()["changed"] is True
+
+
+def test_the_host_is_held_before_it_has_the_program(host, run, root):
+    program = root / "ansible/roles/release/files/host/lease.py"
+    code = program.read_text().replace("/run/lock/frontdesk-release.json", str(lease.PATH))
+    call = ["sh", "-c", 'printf %s "$1" | python3 - take "$2"', "sh", code]
+    assert json.loads(run(*call, json.dumps(OWNER)).stdout)["taken"] is True
+    refused = run(*call, json.dumps(OTHER), check=False)
+    assert refused.returncode == 1
+    assert "ops@desk holds this host" in json.loads(refused.stdout)["error"]
+
+
+def test_a_program_at_work_is_waited_for_but_not_for_ever(host, layout):
     with (
-        deploy.locked(layout),
-        pytest.raises(ReleaseError, match="Another deploy"),
-        deploy.locked(layout),
+        hold.working(layout),
+        pytest.raises(ReleaseError, match="Another release program"),
+        hold.working(layout, patience=0),
     ):
         pass
+
+
+def test_a_release_of_a_model_alone_keeps_the_commit_and_one_of_code_the_card(host, layout):
+    model = replace(host.release(), commit="", model={"model_id": "n"})
+    with pytest.raises(ReleaseError, match="Nothing is live"):
+        deploy.complete(layout, model)
+    host.deploy()
+    assert deploy.complete(layout, model) == replace(model, commit="abc")
+    code = replace(host.release(), commit="def", model={})
+    assert deploy.complete(layout, code).model == {"model_id": "m", "accuracy": 1}
 
 
 def test_a_warm_slot_is_retired_unless_it_serves_again(host, layout):
     host.deploy()
     host.deploy(model="new")
-    assert deploy.retire(layout, "green") == {"changed": False}
-    assert deploy.retire(layout, "blue") == {"changed": True}
+    assert rollback.retire(layout, "green") == {"changed": False}
+    assert rollback.retire(layout, "blue") == {"changed": True}
     assert host.running == {"green"}
 
 
@@ -428,10 +386,10 @@ def test_settings_that_do_not_fit_are_refused_in_one_line(tmp_path):
 def test_status_tells_people_and_programs_the_same(host, layout):
     host.deploy()
     host.deploy(model="new")
-    found = json.loads(json.dumps(status.status(layout)))
+    found = json.loads(json.dumps(overview.overview(layout)))
     assert (found["live"]["id"], found["slot"]) == ("r02", "green")
     assert [each["id"] for each in found["releases"]] == ["r02", "r01"]
-    text = status.as_text(found)
+    text = overview.as_text(found)
     assert "warning" not in text
     assert "r02 in slot green" in text
     assert "accuracy 1.000" in text
@@ -440,20 +398,22 @@ def test_status_tells_people_and_programs_the_same(host, layout):
 def test_status_warns_of_what_does_not_serve(host, layout):
     host.deploy()
     host.unreachable.add("r01")
-    assert "warning    Nginx does not lead to the release" in status.as_text(status.status(layout))
+    assert "warning    Nginx does not lead to the release" in overview.as_text(
+        overview.overview(layout)
+    )
     host.running.clear()
-    assert "classifier@blue.service does not run" in status.as_text(status.status(layout))
+    assert "classifier@blue.service does not run" in overview.as_text(overview.overview(layout))
 
 
 def test_status_before_the_first_deploy_says_what_to_do(layout):
-    assert "ansible-playbook deploy.yml" in status.as_text(status.status(layout))
+    assert "ansible-playbook deploy.yml" in overview.as_text(overview.overview(layout))
 
 
 def test_a_release_on_trial_is_withdrawn_to_what_served_before(host, layout):
     host.deploy()
     host.deploy(trial_seconds=60, model="new")
     assert (host.live, host.returns_in) == ("r02", 60)
-    done = deploy.withdraw(layout, "ops", "another host refused it")
+    done = rollback.withdraw(layout, "ops", "another host refused it")
     assert done == {"changed": True, "release": "r01", "left": "r02"}
     assert (host.live, host.returns_in) == ("r01", None)
     assert releases.mark(layout, "r02") == "rolled_back"
@@ -462,25 +422,25 @@ def test_a_release_on_trial_is_withdrawn_to_what_served_before(host, layout):
 
 def test_a_first_release_on_trial_is_withdrawn_to_nothing(host, layout):
     host.deploy(trial_seconds=60)
-    assert deploy.withdraw(layout, "ops", "why")["release"] is None
+    assert rollback.withdraw(layout, "ops", "why")["release"] is None
     assert (host.live, host.running) == (None, set())
 
 
 def test_a_confirmed_release_stands(host, layout):
     host.deploy()
     host.deploy(trial_seconds=60, model="new")
-    assert deploy.confirm(layout) == {"changed": True, "release": "r02"}
+    assert rollback.confirm(layout) == {"changed": True, "release": "r02"}
     assert host.returns_in is None
-    assert deploy.withdraw(layout, "ops", "why") == {"changed": False, "release": "r02"}
-    assert deploy.confirm(layout) == {"changed": False, "release": "r02"}
+    assert rollback.withdraw(layout, "ops", "why") == {"changed": False, "release": "r02"}
+    assert rollback.confirm(layout) == {"changed": False, "release": "r02"}
 
 
 def test_a_rollback_on_trial_is_withdrawn_as_if_it_had_not_been(host, layout):
     host.deploy()
     host.deploy(model="new")
-    deploy.rollback(layout, None, "ops", trial_seconds=60)
+    rollback.rollback(layout, None, OWNER, trial_seconds=60)
     assert host.live == "r01"
-    assert deploy.withdraw(layout, "ops", "why")["release"] == "r02"
+    assert rollback.withdraw(layout, "ops", "why")["release"] == "r02"
     assert [releases.mark(layout, each) for each in ("r01", "r02")] == ["good", "good"]
 
 
@@ -488,7 +448,7 @@ def test_a_trial_after_an_unconfirmed_one_leads_back_to_where_that_one_led(host,
     host.deploy()
     host.deploy(trial_seconds=60, model="new")
     host.deploy(trial_seconds=70, model="newer")
-    assert deploy.withdraw(layout, "ops", "why")["release"] == "r01"
+    assert rollback.withdraw(layout, "ops", "why")["release"] == "r01"
     assert host.live == "r01"
 
 
@@ -499,7 +459,7 @@ def test_a_refused_release_leaves_the_trial_before_it_as_it_was(host, layout):
     with pytest.raises(ReleaseError):
         host.deploy(trial_seconds=70, model="newer")
     assert host.live == "r02"
-    assert deploy.withdraw(layout, "ops", "why")["release"] == "r01"
+    assert rollback.withdraw(layout, "ops", "why")["release"] == "r01"
 
 
 def test_a_refused_release_was_never_on_trial(host, layout):
@@ -515,7 +475,7 @@ def test_a_release_without_trial_ends_the_trial_before_it(host, layout):
     host.deploy(trial_seconds=60, model="new")
     host.deploy(model="newer")
     assert (host.live, host.returns_in) == ("r03", None)
-    assert deploy.withdraw(layout, "ops", "why") == {"changed": False, "release": "r03"}
+    assert rollback.withdraw(layout, "ops", "why") == {"changed": False, "release": "r03"}
 
 
 def test_what_a_trial_leads_back_to_is_kept(host, layout):
@@ -528,32 +488,32 @@ def test_what_a_trial_leads_back_to_is_kept(host, layout):
 
 def test_a_host_takes_a_release_under_the_id_that_it_has_elsewhere(host, layout):
     host.deploy()
-    again = dataclasses.replace(host.release(), id="elsewhere")
-    assert deploy.deploy(layout, again, exact_id=True)["changed"] is True
+    again = replace(host.release(), id="elsewhere")
+    assert deploy.deploy(layout, again, OWNER, exact_id=True)["changed"] is True
     assert host.live == "elsewhere"
-    assert deploy.deploy(layout, again, exact_id=True)["changed"] is False
+    assert deploy.deploy(layout, again, OWNER, exact_id=True)["changed"] is False
 
 
 def test_a_release_that_was_left_comes_back_under_its_own_id(host, layout):
     host.deploy()
     second = host.release(model="new")
-    deploy.deploy(layout, second)
-    deploy.rollback(layout, None, "ops")
-    assert deploy.deploy(layout, second)["changed"] is True
+    deploy.deploy(layout, second, OWNER)
+    rollback.rollback(layout, None, OWNER)
+    assert deploy.deploy(layout, second, OWNER)["changed"] is True
     assert host.live == "r02"
     assert releases.mark(layout, "r02") == "good"
 
 
 def test_one_id_never_stands_for_two_contents(host, layout):
     host.deploy()
-    other = dataclasses.replace(host.release(model="other"), id="r01")
+    other = replace(host.release(model="other"), id="r01")
     with pytest.raises(ReleaseError, match="with other parts"):
-        deploy.deploy(layout, other)
+        deploy.deploy(layout, other, OWNER)
 
 
 def test_status_tells_of_a_trial(host, layout):
     host.deploy()
     host.deploy(trial_seconds=60, model="new")
-    assert "r02 is on trial: without a confirmation this host returns to r01" in status.as_text(
-        status.status(layout)
+    assert "r02 is on trial: without a confirmation this host returns to r01" in overview.as_text(
+        overview.overview(layout)
     )

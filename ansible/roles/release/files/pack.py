@@ -6,13 +6,11 @@ Archives are kept in the cache folder and made again only when their content cha
 """
 
 import argparse
-import getpass
 import hashlib
 import io
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -168,11 +166,20 @@ def describe_commit(folder: Path) -> str:
 
 
 def describe(service: Path) -> dict:
-    """What all hosts of one deploy share: the release's id, who makes it, and of which commit."""
+    """What all hosts of one deploy share: the release's id, and of which commit it is."""
     commit = describe_commit(service)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
-    return {"id": f"{stamp}-{commit}", "commit": commit, "who": who}
+    return {"id": f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{commit}", "commit": commit}
+
+
+def pack(args: argparse.Namespace) -> dict:
+    """The asked parts for one host, and the model's card where the model is one of them."""
+    packed, card = {}, {}
+    if args.parts != "code":
+        packed["model"], card = pack_model(args.cache, args.service, args.bundle)
+    if args.parts != "model":
+        packed["env"] = pack_env(args.cache, args.service / "requirements.txt", args.host)
+        packed["app"] = pack_app(args.cache, args.service)
+    return {"parts": packed, "card": card}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -181,20 +188,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--program", action="store_true", help="make the release program only")
     parser.add_argument("--service", type=Path)
     parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--parts", choices=["all", "model", "code"], default="all")
     parser.add_argument("--host", type=json.loads, help="what `inspect` told of the host, as JSON")
     args = parser.parse_args(argv)
     try:
         args.cache.mkdir(parents=True, exist_ok=True)
         if args.program:
-            print(json.dumps(describe(args.service) | {"archive": str(pack_program(args.cache))}))
-            return 0
-        model, card = pack_model(args.cache, args.service, args.bundle)
-        env = pack_env(args.cache, args.service / "requirements.txt", args.host)
-        app = pack_app(args.cache, args.service)
+            archive = pack_program(args.cache)
+            digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+            named = describe(args.service) | {"archive": str(archive), "digest": digest}
+            print(json.dumps(named))
+        else:
+            print(json.dumps(pack(args)))
     except (PackError, page.PageError, OSError) as error:
         print(json.dumps({"error": str(error)}))
         return 1
-    print(json.dumps({"parts": {"env": env, "app": app, "model": model}, "card": card}))
     return 0
 
 

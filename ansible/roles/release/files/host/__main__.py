@@ -10,34 +10,34 @@ import sys
 from pathlib import Path
 
 import deploy
+import hold
+import overview
 import releases
+import rollback
 import slots
-import status
-from layout import PARTS, Layout, ReleaseError
+from layout import PARTS, SETTINGS, Layout, ReleaseError
 
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="frontdesk-release", description=__doc__.split("\n")[0])
-    root.add_argument("--settings", type=Path, default=Path("/etc/frontdesk/release.json"))
+    root.add_argument("--settings", type=Path, default=SETTINGS)
     verbs = root.add_subparsers(dest="verb", required=True)
     verbs.add_parser("inspect", help="tell what this host is and holds")
     shown = verbs.add_parser("status", help="tell what serves, and the last releases")
     shown.add_argument("--json", action="store_true")
-    new = verbs.add_parser("deploy", help="make uploaded parts the live release")
+    new = _changing(verbs, "deploy", "make uploaded parts the live release")
     new.add_argument("--id", required=True)
-    new.add_argument("--who", required=True)
-    new.add_argument("--commit", required=True)
-    new.add_argument("--model-card", type=json.loads, required=True)
-    new.add_argument("--trial-seconds", type=int, default=0, help="return unless confirmed by then")
+    new.add_argument("--commit", default="", help="the code's; without it, the live one's")
+    new.add_argument("--model-card", type=json.loads, default={}, help="likewise, of the model")
     new.add_argument("--exact-id", action="store_true", help="same parts under another id count")
     for part in PARTS:
         new.add_argument(f"--{part}", required=True, metavar="DIGEST")
-    back = verbs.add_parser("rollback", help="return to an earlier release")
+    back = _changing(verbs, "rollback", "return to an earlier release")
     back.add_argument("--to", metavar="RELEASE")
-    back.add_argument("--who", required=True)
-    back.add_argument(
-        "--trial-seconds", type=int, default=0, help="return unless confirmed by then"
-    )
+    for each in (new, back):
+        each.add_argument(
+            "--trial-seconds", type=int, default=0, help="return unless confirmed by then"
+        )
     verbs.add_parser("confirm", help="let the release that is on trial stand")
     away = verbs.add_parser("withdraw", help="return from the release that is on trial")
     away.add_argument("--who", required=True)
@@ -47,23 +47,35 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _changing(verbs: argparse._SubParsersAction, name: str, told: str) -> argparse.ArgumentParser:
+    made = verbs.add_parser(name, help=told)
+    made.add_argument("--owner", type=json.loads, default=hold.own(name),
+                      help="for whom: token, who, reason, lease_seconds")  # fmt: skip
+    made.add_argument("--over", default="", metavar="TOKEN", help="a holder known to be gone")
+    return made
+
+
 def act(layout: Layout, args: argparse.Namespace) -> dict:
     return {
-        "inspect": lambda: status.inspect(layout),
-        "status": lambda: status.status(layout),
+        "inspect": lambda: overview.inspect(layout),
+        "status": lambda: overview.overview(layout),
         "deploy": lambda: deploy.deploy(
-            layout, described(args), args.trial_seconds, exact_id=args.exact_id
+            layout, described(args), args.owner, args.over,
+            trial_seconds=args.trial_seconds, exact_id=args.exact_id,
         ),
-        "rollback": lambda: deploy.rollback(layout, args.to, args.who, args.trial_seconds),
-        "confirm": lambda: deploy.confirm(layout),
-        "withdraw": lambda: deploy.withdraw(layout, args.who, args.why),
-        "retire": lambda: deploy.retire(layout, args.slot),
-    }[args.verb]()
+        "rollback": lambda: rollback.rollback(
+            layout, args.to, args.owner, args.over, trial_seconds=args.trial_seconds
+        ),
+        "confirm": lambda: rollback.confirm(layout),
+        "withdraw": lambda: rollback.withdraw(layout, args.who, args.why),
+        "retire": lambda: rollback.retire(layout, args.slot),
+    }[args.verb]()  # fmt: skip
 
 
 def described(args: argparse.Namespace) -> releases.Release:
     parts = {part: getattr(args, part) for part in PARTS}
-    return releases.Release(args.id, releases.now(), args.who, args.commit, parts, args.model_card)
+    who = args.owner["who"]
+    return releases.Release(args.id, releases.now(), who, args.commit, parts, args.model_card)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps({"changed": False, "error": str(error), "live": live, **details}))
         return 1
     if args.verb == "status" and not args.json:
-        print(status.as_text(answer))
+        print(overview.as_text(answer))
     else:
         print(json.dumps(answer))
     return 0

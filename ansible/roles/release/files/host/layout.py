@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PARTS = ("env", "app", "model")
+PROGRAM = Path("/usr/local/lib/frontdesk/release.pyz")
+SETTINGS = Path("/etc/frontdesk/release.json")
 
 
 class ReleaseError(Exception):

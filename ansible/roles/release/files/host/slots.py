@@ -47,7 +47,7 @@ def is_running(slot: str) -> bool:
     return _systemctl("is-active", f"classifier@{slot}.service").returncode == 0
 
 
-def start(layout: Layout, slot: str, release_id: str) -> None:
+def start(layout: Layout, slot: str, release_id: str, seconds: float) -> None:
     """Start a release in a slot that does not serve; ReleaseError with the log where it won't."""
     service = f"classifier@{slot}.service"
     stop(layout, slot)
@@ -55,7 +55,14 @@ def start(layout: Layout, slot: str, release_id: str) -> None:
     write(layout.slot(slot) / "units", units_digest(slot) + "\n")
     began = time.time()
     _systemctl("restart", f"classifier@{slot}.socket")
-    if _systemctl("start", service).returncode:
+    try:
+        failed = _systemctl("start", service, timeout=seconds).returncode
+    except subprocess.TimeoutExpired as error:
+        raise ReleaseError(
+            "The candidate does not get ready.", expected=f"a running unit within {seconds:.0f} s",
+            got="a unit that is still starting", log=journal(slot, began),
+        ) from error  # fmt: skip
+    if failed:
         own = journal(slot, began, f"_SYSTEMD_UNIT={service}") or ["nothing in its log"]
         raise ReleaseError("The candidate does not start.", expected="a running unit", got=own[-1],
                            log=journal(slot, began))  # fmt: skip
@@ -71,8 +78,10 @@ def stop(layout: Layout, slot: str) -> None:
     _systemctl("start", f"classifier@{slot}.socket")
 
 
-def empty(layout: Layout, slot: str) -> None:
-    """Stop a slot and take its release away, so that nothing can start it again."""
+def empty(layout: Layout, slot: str, *, at_once: bool = False) -> None:
+    """Stop a slot and take its release away; `at_once` where no client can have asked it."""
+    if at_once and slot != live(layout):
+        _systemctl("kill", "--signal=KILL", f"classifier@{slot}.service")
     stop(layout, slot)
     (layout.slot(slot) / "release").unlink(missing_ok=True)
 
@@ -92,7 +101,7 @@ def keep_warm(slot: str, seconds: int | None, retire: list[str] | None = None) -
         raise ReleaseError(f"systemd takes no timer for slot {slot}: {done.stderr.strip()}")
 
 
-def gate(layout: Layout, slot: str, release_id: str) -> dict:
+def gate(layout: Layout, slot: str, release_id: str, seconds: float) -> dict:
     """Ask the candidate for the golden texts on its own socket; ReleaseError where it fails."""
     release = layout.releases / release_id
     began = time.time()
@@ -100,14 +109,17 @@ def gate(layout: Layout, slot: str, release_id: str) -> dict:
         done = subprocess.run(
             [str(release / "env/bin/python"), "-m", "classifier.serving.gate",
              "--socket", str(layout.socket(slot)), "--bundle", str(release / "model"),
-             "--release-id", release_id, "--timeout", str(layout.gate_timeout_seconds)],
+             "--release-id", release_id, "--timeout", f"{max(seconds, 1):.1f}"],
             cwd=release / "app", user=layout.gate_user, group=layout.gate_user, extra_groups=[],
             env={"PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=False,
-            timeout=layout.gate_timeout_seconds + 5,
+            timeout=max(seconds, 1) + 1,
         )  # fmt: skip
         verdict = json.loads(done.stdout.strip().splitlines()[-1])
     except subprocess.TimeoutExpired as error:
-        raise ReleaseError("The gate had no answer in time.", log=journal(slot, began)) from error
+        raise ReleaseError(
+            "The candidate gave the gate no answer.", expected=f"answers within {seconds:.0f} s",
+            got="none", log=journal(slot, began),
+        ) from error  # fmt: skip
     except (ValueError, IndexError) as error:
         lines = done.stderr.strip().splitlines()
         raise ReleaseError(
@@ -158,5 +170,6 @@ def journal(slot: str, since: float, match: str = "") -> list[str]:
     return done.stdout.strip().splitlines()
 
 
-def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False)
+def _systemctl(*arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemctl", *arguments], capture_output=True, text=True, check=False,
+                          timeout=timeout)  # fmt: skip

@@ -1,22 +1,29 @@
 """What serves on this host, and how it came to be so."""
 
+import hashlib
 import os
 import platform
 from datetime import datetime
+from pathlib import Path
 
-import deploy
+import activate
+import lease
 import releases
+import rollback
 import slots
 import store
 import trial
-from layout import Layout, ReleaseError
+from layout import PROGRAM, SETTINGS, Layout, ReleaseError
 
 
 def inspect(layout: Layout) -> dict:
     """What a control machine must know to make and send what this host lacks."""
+    layout.incoming.mkdir(parents=True, exist_ok=True)
     disk = os.statvfs(layout.root)
-    live = deploy.live_release(layout)
+    live = activate.live_release(layout)
     return {
+        "program": _sum(PROGRAM),
+        "settings": _sum(SETTINGS),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "machine": platform.machine(),
         "libc": platform.libc_ver()[1],
@@ -25,23 +32,24 @@ def inspect(layout: Layout) -> dict:
         "live": live.parts if live else None,
         "live_id": live.id if live else None,
         "on_trial": trial.pending(layout) is not None,
-        "live_is_current": bool(live) and deploy.is_live(layout, live.parts),
+        "live_is_current": bool(live) and activate.is_live(layout, live.parts),
         "damaged": store.damaged(layout, live.parts) if live else [],
         "store": store.held(layout),
     }
 
 
-def status(layout: Layout) -> dict:
+def overview(layout: Layout) -> dict:
     """Live release, slot, model and the last ten releases with their fate; JSON-ready."""
     slot = slots.live(layout)
-    live = deploy.live_release(layout)
+    live = activate.live_release(layout)
     last = releases.listed(layout)[-10:]
     return {
         "live": _describe(layout, live) if live else None,
         "slot": slot,
+        "lock": lease.holder(),
         "warnings": _warnings(layout, live, slot) if live else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
-        "earlier": deploy.earlier(layout, live) if live else [],
+        "earlier": rollback.earlier(layout, live) if live else [],
         "events": releases.history(layout)[-10:],
     }
 
@@ -62,6 +70,8 @@ def as_text(found: dict) -> str:
     ]  # fmt: skip
     refused = [each for each in found["events"] if each["event"] == "refused"]
     lines += [f"refused    {each['release']}  {each['why']}" for each in reversed(refused)]
+    if held := found["lock"]:
+        lines.append(f"locked     by {held['who']}, to {held['reason']}")
     lines += [f"warning    {each}" for each in found["warnings"]]
     return "\n".join(lines)
 
@@ -106,6 +116,10 @@ def _age(seconds: int) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} seconds"
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def _available_memory() -> int:

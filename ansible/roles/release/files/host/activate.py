@@ -1,0 +1,53 @@
+"""The change from one serving slot to the other, proven before and after."""
+
+import time
+
+import releases
+import slots
+import store
+from layout import PROGRAM, Layout
+from releases import Release
+
+
+def live_release(layout: Layout) -> Release | None:
+    held = slots.release_in(layout, slots.live(layout))
+    return releases.read(layout, held) if held else None
+
+
+def is_live(layout: Layout, parts: dict[str, str]) -> bool:
+    """Do exactly these parts serve, started with today's unit files?"""
+    release = live_release(layout)
+    return (
+        release is not None
+        and release.parts == parts
+        and not store.damaged(layout, parts)
+        and slots.is_current(layout, slots.live(layout))
+    )
+
+
+def activate(layout: Layout, release_id: str) -> None:
+    """Start, gate, switch, prove; whatever fails, the old slot serves on, the new is empty."""
+    before, slot, switched = slots.live(layout), slots.idle(layout), False
+    try:
+        prepare(layout, slot, release_id)
+        if before:  # with a date set before the switch, a kill after it leaves no slot warm forever
+            slots.keep_warm(
+                before, layout.warm_seconds, ["/usr/bin/python3", str(PROGRAM), "retire", before]
+            )
+        switched = True
+        slots.switch(layout, slot)
+        slots.ask_edge(layout, release_id)
+    except BaseException:
+        slots.switch(layout, before)
+        slots.empty(layout, slot, at_once=not switched)
+        raise
+
+
+def prepare(layout: Layout, slot: str, release_id: str) -> None:
+    """Have a release run in a slot that does not serve, and pass its gate there, in time."""
+    deadline = time.monotonic() + layout.gate_timeout_seconds
+    if slots.release_in(layout, slot) == release_id and slots.is_current(layout, slot):
+        slots.keep_warm(slot, None)
+    else:
+        slots.start(layout, slot, release_id, layout.gate_timeout_seconds)
+    slots.gate(layout, slot, release_id, deadline - time.monotonic())

@@ -1,0 +1,30 @@
+"""A host for the release program."""
+
+import lease
+import pytest
+import slots
+import store
+import trial
+from layout import Layout
+from release_host import Host
+
+
+@pytest.fixture
+def layout(tmp_path):
+    root = tmp_path / "opt"
+    made = Layout(root, ("blue", "green"), tmp_path / "run", "nobody", 15, "http://x", 300, keep=3)
+    for folder in (made.incoming, made.slot("blue"), made.slot("green")):
+        folder.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def host(layout, monkeypatch):
+    host = Host(layout)
+    for name in ("start", "stop", "keep_warm", "is_current", "is_running", "gate", "ask_edge"):
+        monkeypatch.setattr(slots, name, getattr(host, name))
+    monkeypatch.setattr(store, "_build_environment", lambda staging: None)
+    monkeypatch.setattr(trial, "_schedule", lambda seconds: setattr(host, "returns_in", seconds))
+    monkeypatch.setattr(trial, "_unschedule", lambda: setattr(host, "returns_in", None))
+    monkeypatch.setattr(lease, "PATH", layout.root / "lease.json")
+    return host
