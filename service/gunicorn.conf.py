@@ -28,7 +28,7 @@ wsgi_app = "classifier.serving.app:application()"
 proc_name = "frontdesk"
 workers = _settings.workers
 threads = _settings.threads
-worker_class = "gthread"
+worker_class = "classifier.serving.worker.Worker"
 timeout = _settings.timeout_seconds
 graceful_timeout = 30
 # A kept connection stays with its worker, which is how the gate asks each of them.

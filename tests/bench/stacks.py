@@ -84,7 +84,8 @@ class Stack:
 def _frontdesk(bench: Bench, _: int) -> list[Server]:
     arguments = ("-m", "gunicorn", "--config", "gunicorn.conf.py")
     settings = {"APP_WORKERS": WORKERS, "APP_THREADS": THREADS, "APP_BUNDLE_DIR": bench.bundle}
-    return [bench.hand_over(*arguments, cwd=_SERVICE, APP_RELEASE_ID="bench", **settings)]
+    settings |= {"APP_RELEASE_ID": "bench", "APP_REQUEST_LOG_PATH": bench.folder / "requests.log"}
+    return [bench.hand_over(*arguments, cwd=_SERVICE, **settings)]
 
 
 def _flask(app: str, *options: object) -> Callable[[Bench, int], list[Server]]:

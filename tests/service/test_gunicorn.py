@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -321,3 +322,136 @@ runpy.run_path("gunicorn.conf.py")["on_starting"](server)
     )
     assert ended.returncode == status
     assert reason in ended.stderr
+
+
+QUESTION = b'{"text": "a"}'
+IN_CHUNKS = b"d\r\n" + QUESTION + b"\r\n0\r\n\r\n"
+LENGTH, CHUNKED = b"Content-Length: 13", b"Transfer-Encoding: chunked"
+
+
+def raw_request(
+    *lines: bytes, body: bytes = QUESTION, start: bytes = b"POST /v1/classify HTTP/1.1"
+) -> bytes:
+    fields = (b"Host: x", b"Content-Type: application/json")
+    return b"\r\n".join([start, *fields, *lines, b"", b""]) + body
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "statuses"),
+    [
+        # where one request ends and the next begins, said in two ways or in a wrong one
+        (raw_request(LENGTH, LENGTH), [400]),
+        (raw_request(LENGTH, b"Content-Length: 5"), [400]),
+        (raw_request(b"Content-Length: 13, 13"), [400]),
+        (raw_request(b"Content-Length: +13"), [400]),
+        (raw_request(b"Content-Length: 0xd"), [400]),
+        (raw_request(b"Content-Length : 13"), [400]),
+        (raw_request(LENGTH, CHUNKED, body=IN_CHUNKS), [400]),
+        (raw_request(CHUNKED, CHUNKED, body=IN_CHUNKS), [400]),
+        (raw_request(b"Transfer-Encoding: identity", LENGTH), [400]),
+        (raw_request(b"Transfer-Encoding: xchunked", body=IN_CHUNKS), [501]),
+        (raw_request(b"Transfer-Encoding: \x0bchunked", body=IN_CHUNKS), [400]),
+        (raw_request(CHUNKED, body=IN_CHUNKS, start=b"POST /v1/classify HTTP/1.0"), [400]),
+        (raw_request(CHUNKED, body=b"-1\r\n"), [400]),
+        (raw_request(CHUNKED, body=IN_CHUNKS.replace(b"\r\n0", b"0")), [400]),
+        (raw_request(CHUNKED, body=IN_CHUNKS.replace(b"\r\n", b"\n")), [400]),
+        (raw_request(CHUNKED, body=IN_CHUNKS[:-2] + b"Content-Length: 5\r\n\r\n"), [400]),
+        (raw_request(b"Content-Length: 20"), [400]),
+        # lines that another reader could see otherwise
+        (raw_request(LENGTH, b" folded"), [400]),
+        (raw_request(LENGTH).replace(b"\r\n", b"\n"), [400]),
+        (raw_request(b"X: a\rb", LENGTH), [400]),
+        (raw_request(b"X: a\0b", LENGTH), [400]),
+        (raw_request(b"Host: y", LENGTH), [400]),
+        (raw_request(b"no colon", LENGTH), [400]),
+        (raw_request(LENGTH, start=b"POST /v1/classify HTTP/2.0"), [400]),
+        (b"\r\n\r\n", [400]),
+        # too large, and none at all
+        (raw_request(LENGTH, b"X: " + b"a" * 9_000), [431]),
+        (raw_request(LENGTH, *[b"X: a"] * 1_001), [431]),
+        (raw_request(LENGTH, start=b"POST /" + b"a" * 9_000 + b" HTTP/1.1"), [414]),
+        (b"\x16\x03\x01\x02\0\x01", []),
+        # several that are sound
+        (raw_request(LENGTH) * 3, [200] * 3),
+        (raw_request(CHUNKED, body=IN_CHUNKS) + raw_request(LENGTH), [200] * 2),
+        (raw_request(LENGTH) + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", [200] * 2),
+        (raw_request(LENGTH) + raw_request(LENGTH, LENGTH) + raw_request(LENGTH), [200, 400]),
+        (raw_request(LENGTH, b"Connection: close") * 2, [200]),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else ascii(value[-80:]),
+)
+def test_requests_end_where_they_say_and_nowhere_else(service, request_bytes, statuses):
+    answers = service.send(request_bytes)
+    assert [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)] == statuses, answers
+    assert "Traceback" not in service.log
+
+
+def test_a_kept_connection_answers_request_after_request(service):
+    with closing(service.connect()) as connection:
+        for path in ("/v1/classify", "/v1/explain", "/v1/classify", "/v1/nothing", "/v1/classify"):
+            connection.request("POST", path, QUESTION, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            assert response.status == (404 if path == "/v1/nothing" else 200), path
+            response.read()
+
+
+@pytest.mark.parametrize("pieces", [2, 7, len(raw_request(LENGTH))])
+def test_a_request_that_comes_in_pieces_is_answered(service, pieces):
+    request = raw_request(LENGTH, b"Connection: close")
+    size = -(-len(request) // pieces)
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(PATIENCE_SECONDS)
+        raw.connect(str(service.socket_path))
+        for start in range(0, len(request), size):
+            time.sleep(0.002)
+            raw.sendall(request[start : start + size])
+        answer = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_connections_that_say_nothing_keep_nobody_waiting(service):
+    with ExitStack() as stack:
+        for _ in range(40):  # more than all threads
+            silent = stack.enter_context(socket.socket(socket.AF_UNIX))
+            silent.connect(str(service.socket_path))
+        assert service.ask("POST", "/v1/classify", {"text": "hello"})[0] == 200
+        assert service.ask("POST", "/v1/explain", {"text": "hello"})[0] == 200
+
+
+def test_a_client_that_does_not_read_its_answers_keeps_nobody_waiting(service):
+    request = raw_request(LENGTH)
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        raw.settimeout(PATIENCE_SECONDS)
+        raw.connect(str(service.socket_path))
+        sent = 0
+        raw.setblocking(False)
+        deadline = time.monotonic() + 2
+        while time.monotonic() < deadline and sent < 2_000:
+            try:
+                raw.sendall(request)
+                sent += 1
+            except BlockingIOError:
+                break
+            time.sleep(0.0005)
+        assert service.ask("POST", "/v1/classify", {"text": "hello"})[0] == 200
+        raw.setblocking(True)
+        raw.settimeout(PATIENCE_SECONDS)
+        raw.shutdown(socket.SHUT_WR)
+        answers = b"".join(iter(lambda: raw.recv(65_536), b""))
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == sent
+
+
+def test_idle_kept_connections_do_not_hold_up_a_stop(start):
+    service = start()
+    with ExitStack() as stack:
+        for _ in range(20):
+            connection = stack.enter_context(closing(service.connect()))
+            connection.request(
+                "POST", "/v1/classify", QUESTION, {"Content-Type": "application/json"}
+            )
+            connection.getresponse().read()
+        begun = time.monotonic()
+        service.process.terminate()
+        assert service.process.wait(PATIENCE_SECONDS) == 0
+        assert time.monotonic() - begun < 8

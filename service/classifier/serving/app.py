@@ -40,7 +40,9 @@ def application() -> Flask:
 
 
 def _begin_request() -> None:
-    g.record = Record(request)
+    route = "" if request.url_rule is None else request.url_rule.rule
+    headers = request.headers
+    g.record = Record(headers.get("X-Request-ID", ""), headers.get("X-Request-Start"), route)
 
 
 def _finish_response(response: Response) -> Response:

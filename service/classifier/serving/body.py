@@ -12,23 +12,28 @@ from classifier.serving.errors import ApiError, shorten
 def read_json(request: Request, limit_bytes: int) -> Any:
     """Return the JSON value that is the body of `request`; ApiError names what is wrong."""
     _check_headers(request)
-    data = read_body(request, limit_bytes)
+    return parse_json(read_body(request, limit_bytes), "the body")
+
+
+def parse_json(data: bytes, where: str) -> Any:
+    """Return the JSON value that `data` is; `where` is what messages call it."""
     try:
-        return json.loads(
-            data.decode(), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
-        )
+        text = data.decode()
+        if text.startswith(_BYTE_ORDER_MARK):
+            raise json.JSONDecodeError("Unexpected UTF-8 BOM", text, 0)
+        return _DECODER.decode(text)
     except UnicodeDecodeError as error:
-        message = f"the body is not UTF-8 at byte {error.start}; send JSON in UTF-8"
+        message = f"{where} is not UTF-8 at byte {error.start}; send JSON in UTF-8"
         raise ApiError(400, "not_utf8", message) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
-        message = f'the body is not JSON: {error.msg} at {place}; send {{"text": "..."}}'
+        message = f'{where} is not JSON: {error.msg} at {place}; send {{"text": "..."}}'
         raise ApiError(400, "not_json", message) from error
     except RecursionError as error:
-        message = 'the body is nested too deeply; send {"text": "..."}'
+        message = f'{where} is nested too deeply; send {{"text": "..."}}'
         raise ApiError(400, "nested_too_deeply", message) from error
     except ValueError as error:  # Python refuses to read integers of thousands of digits
-        message = 'the body holds too long a number; send {"text": "..."}'
+        message = f'{where} holds too long a number; send {{"text": "..."}}'
         raise ApiError(400, "not_json", message) from error
 
 
@@ -83,5 +88,10 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    message = f'the body is not JSON: {name} is no JSON value; send {{"text": "..."}}'
+    message = f'this is not JSON: {name} is no JSON value; send {{"text": "..."}}'
     raise ApiError(400, "not_json", message)
+
+
+_BYTE_ORDER_MARK = "\ufeff"
+# Made once: json.loads would make one for each request
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Request
-
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECONDS_DIGITS = 6
 _MOMENT_PATTERN = re.compile(r"[0-9]{1,12}\.[0-9]{3}", re.ASCII)
@@ -23,13 +21,13 @@ class Record:
     __slots__ = ("answers", "begun", "facts", "model_seconds", "queue_seconds", "request_id",
                  "route", "texts")  # fmt: skip
 
-    def __init__(self, request: Request) -> None:
-        """Read what the request's headers say; nothing else of it is trusted or kept."""
+    def __init__(self, given_id: str, handed_over: str | None, route: str) -> None:
+        """Take what the headers X-Request-ID and X-Request-Start say, if it can do no harm."""
         self.begun = time.perf_counter()
-        given = request.headers.get("X-Request-ID", "")
-        self.request_id = given if REQUEST_ID_PATTERN.fullmatch(given) else secrets.token_hex(8)
-        self.queue_seconds = _seconds_since(request.headers.get("X-Request-Start"))
-        self.route = "" if request.url_rule is None else request.url_rule.rule
+        is_harmless = REQUEST_ID_PATTERN.fullmatch(given_id)
+        self.request_id = given_id if is_harmless else secrets.token_hex(8)
+        self.queue_seconds = _seconds_since(handed_over)
+        self.route = route
         self.model_seconds = 0.0
         self.answers: Sequence[dict[str, Any]] = ()
         self.texts: Sequence[str] = ()

@@ -39,7 +39,12 @@ class ExplainRequest(NamedTuple):
 
 def read_classify(request: Request, limits: Limits, settings: Settings) -> ClassifyRequest:
     """Return what a classify request asks for: {"text": "..."} or {"texts": ["...", ...]}."""
-    body = _checked_object(read_json(request, settings.body_limit_bytes), CLASSIFY_KEYS)
+    return check_classify(read_json(request, settings.body_limit_bytes), limits, settings)
+
+
+def check_classify(value: Any, limits: Limits, settings: Settings) -> ClassifyRequest:
+    """Return what the body of a classify request, as parsed, asks for."""
+    body = _checked_object(value, CLASSIFY_KEYS)
     if ("text" in body) == ("texts" in body):
         found = "both text and texts are" if "text" in body else "neither text nor texts is"
         code = "text_and_texts" if "text" in body else "text_missing"

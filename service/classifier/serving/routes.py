@@ -13,8 +13,9 @@ from classifier.serving.answers import answer_of
 from classifier.serving.errors import ApiError
 from classifier.serving.explain import explain as explain_text
 from classifier.serving.predict import Predictor
+from classifier.serving.record import Record
 from classifier.serving.request_log import RequestLog
-from classifier.serving.requests import read_classify, read_explain
+from classifier.serving.requests import ClassifyRequest, read_classify, read_explain
 
 UNPUBLISHED = ("golden", "files", "format", "card_sha256")  # parts of the card for machines
 
@@ -42,12 +43,17 @@ def classify() -> dict[str, Any]:
     """Label one text or a list of texts."""
     serving = _serving()
     asked = read_classify(request, serving.bundle.limits, serving.settings)
+    return answer_classify(serving, asked, g.record)
+
+
+def answer_classify(serving: Serving, asked: ClassifyRequest, record: Record) -> dict[str, Any]:
+    """Return the answer to `asked`, whichever way it came, and note it in `record`."""
     begun = time.perf_counter()
     predictions = serving.predictor.predict(asked.texts)
     model_seconds = time.perf_counter() - begun
     results = [answer_of(each, asked.top, asked.threshold) for each in predictions]
-    g.record.note_answers(asked.texts, results, model_seconds)
-    return {"results": results, **_identity(serving)}
+    record.note_answers(asked.texts, results, model_seconds)
+    return {"results": results, **serving.identity, "request_id": record.request_id}
 
 
 @routes.post("/v1/explain")
