@@ -297,13 +297,41 @@ def test_an_archive_that_reaches_out_of_its_folder_is_refused(host, layout, name
     assert not list(tmp_path.rglob("escape"))
 
 
-def test_an_archive_with_a_link_is_refused(host, layout):
-    member = tarfile.TarInfo("link")
-    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "zeros",
+          "GNU.sparse.realsize": "1000000000"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "content"),
+    [
+        ({"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, b""),
+        ({"type": tarfile.LNKTYPE, "linkname": "../../../etc/passwd"}, b""),
+        ({"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 5}, b""),
+        ({"type": tarfile.FIFOTYPE}, b""),
+        ({"pax_headers": SPARSE}, b"1\n0\n1\n".ljust(512, b"\0")),
+    ],
+    ids=["symbolic link", "hard link", "device", "pipe", "a gigabyte of holes"],
+)
+def test_an_archive_with_anything_but_plain_files_is_refused(host, layout, facts, content):
+    member = tarfile.TarInfo("member")
+    member.size = len(content)
+    for name, value in facts.items():
+        setattr(member, name, value)
     with tarfile.open(layout.incoming / "app-1.tar", "w") as tar:
-        tar.addfile(member)
+        tar.addfile(member, io.BytesIO(content))
     with pytest.raises(ReleaseError, match="not a plain file"):
         store.install(layout, "app", "1")
+    assert list(layout.store("app").iterdir()) == []
+
+
+def test_an_archive_that_would_grow_is_refused(host, layout):
+    with tarfile.open(layout.incoming / "model-1.tar", "w:gz") as tar:
+        member = tarfile.TarInfo("zeros")
+        member.size = 10_000_000
+        tar.addfile(member, io.BytesIO(bytes(member.size)))
+    with pytest.raises(ReleaseError, match="damaged"):
+        store.install(layout, "model", "1")
+    assert list(layout.store("model").iterdir()) == []
 
 
 def test_a_truncated_archive_is_refused(host, layout):

@@ -5,6 +5,8 @@ import sys
 
 import machine
 import pytest
+import versions
+from hosts import Host, write_inventory
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,6 +25,28 @@ def sample_bundle(run, root):
         folder=root / "service",
     )  # fmt: skip
     return bundle
+
+
+@pytest.fixture(scope="session")
+def host(sample_bundle, tmp_path_factory):
+    """A deployed host that all tests of releases share; each leaves it serving."""
+    name = "frontdesk-release"
+    written = write_inventory(
+        tmp_path_factory.mktemp("host") / "inventory.yml",
+        name,
+        docker_host_debian_release="bookworm",
+    )
+    made = Host(name, written, release_bundle_dir=str(sample_bundle))
+    made.play("deploy.yml")
+    yield made
+    made.play("remove.yml")
+
+
+@pytest.fixture(scope="session")
+def second(sample_bundle, tmp_path_factory):
+    """A bundle that gives each text another label."""
+    target = tmp_path_factory.mktemp("second") / "bundle"
+    return versions.changed_bundle(sample_bundle, target, versions.rotate_labels)
 
 
 @pytest.fixture

@@ -48,10 +48,12 @@ def tree_digest(folder: Path) -> str:
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack plain files only, below `folder` only; anything else refuses the whole archive."""
     try:
-        with tarfile.open(archive) as tar:
+        # Neither compressed nor sparse: what comes out is never larger than what was sent
+        with tarfile.open(archive, "r:") as tar:
             for member in tar:
                 name = PurePosixPath(member.name)
-                if not member.isreg() or name.is_absolute() or ".." in name.parts:
+                plain = member.isreg() and not member.issparse()
+                if not plain or name.is_absolute() or ".." in name.parts:
                     raise ReleaseError(
                         f"{archive.name} holds {member.name!r}, which is not a plain file below it."
                     )
@@ -59,7 +61,7 @@ def unpack(archive: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with tar.extractfile(member) as source, target.open("xb") as out:
                     shutil.copyfileobj(source, out)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, ValueError) as error:
         raise ReleaseError(f"{archive.name} is damaged: {error}. Deploy again.") from error
 
 

@@ -1,0 +1,59 @@
+"""A host for tests: a container of this machine's Docker Engine, deployed as any other host."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+PROGRAM = ["python3", "/usr/local/lib/frontdesk/release.pyz"]
+
+
+def write_inventory(path, name, **variables):
+    """An inventory of one Docker host that plays may make, deploy to, and remove."""
+    variables = {
+        "ansible_connection": "community.docker.docker",
+        "ansible_user": "root",
+    } | variables
+    children = {"app": {"children": {"docker_hosts": {"hosts": {name: variables}}}}}
+    path.write_text(json.dumps({"all": {"children": children}}))
+    return path
+
+
+class Host:
+    """host.play(playbook, **variables), host.shell(line), host.address, host.status()."""
+
+    def __init__(self, name, inventory, **variables):
+        self.name, self._inventory, self._variables = name, inventory, variables
+
+    def command(self, playbook, *options, **variables):
+        """The words of an ansible-playbook call on this host."""
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        given = json.dumps(self._variables | variables)
+        return [program, "--inventory", str(self._inventory), playbook, *options,
+                "--extra-vars", given]  # fmt: skip
+
+    def play(self, playbook, *options, check=True, **variables):
+        return _run(self.command(playbook, *options, **variables), check, cwd=ANSIBLE)
+
+    def shell(self, line):
+        return _run(["docker", "exec", self.name, "sh", "-ec", line]).stdout
+
+    def status(self):
+        return json.loads(_run(["docker", "exec", self.name, *PROGRAM, "status", "--json"]).stdout)
+
+    @property
+    def address(self):
+        form = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return _run(["docker", "inspect", "--format", form, self.name]).stdout.strip()
+
+
+def _run(words, check=True, **options):
+    environment = {**os.environ, "NO_COLOR": "1",
+                   "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600,
+                          stdin=subprocess.DEVNULL, env=environment, **options)  # fmt: skip
+    if check:
+        assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+    return done

@@ -1,0 +1,68 @@
+"""Versions of the product that answer differently, each made from a whole one by one change."""
+
+import json
+import shutil
+from pathlib import Path
+
+from classifier import bundle as bundles
+from classifier import card as cards
+from classifier.serving.predict import Predictor
+
+TEXTS = [
+    path.read_text().strip()
+    for path in sorted(Path(__file__).parents[2].glob("service/sample_data/*/*.txt"))
+]
+
+
+def text(number):
+    """A text for each number, and another for each other."""
+    first, second = TEXTS[number % len(TEXTS)], TEXTS[number // len(TEXTS) % len(TEXTS)]
+    return f"{first} {second} Ticket {number}."
+
+
+def changed_bundle(source, target, change):
+    """A copy of a bundle after `change(card)`: sealed anew, so that it is whole in itself."""
+    shutil.copytree(source, target)
+    path = target / bundles.CARD_NAME
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_bytes(cards.render(cards.seal(card)))
+    return bundles.load(target).path
+
+
+def rotate_labels(card):
+    """Give every text the label after the one it had: no answer is right for both versions."""
+    labels = card["labels"]
+    after = dict(zip(labels, labels[1:] + labels[:1], strict=True))
+    card["labels"] = [after[label] for label in labels]
+    card["never_given"] = cards.never_given(
+        card["labels"], [after[each["label"]] for each in card["golden"]]
+    )
+    for each in card["golden"]:
+        each["label"] = after[each["label"]]
+
+
+def changed_service(source, target, name, old, new):
+    """A copy of the service's code in which `old` became `new` in the file `name`."""
+    ignored = shutil.ignore_patterns("__pycache__", "sample_data", "training")
+    shutil.copytree(source, target, ignore=ignored)
+    text = (target / name).read_text()
+    assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
+    (target / name).write_text(text.replace(old, new))
+    return target
+
+
+class Answers:
+    """What the bundles that may serve answer: wrong(exchange) is the reason against an answer."""
+
+    def __init__(self, *folders):
+        loaded = [bundles.load(folder) for folder in folders]
+        self._predictors = {each.model_id: Predictor(each) for each in loaded}
+
+    def wrong(self, exchange):
+        if exchange.model not in self._predictors:
+            return f"an answer of another model: {exchange.model}"
+        (right,) = self._predictors[exchange.model].predict([text(exchange.number)])
+        if exchange.label != right.label:
+            return f"{exchange.label} instead of {right.label}"
+        return ""
