@@ -24,6 +24,9 @@ rollback: venv  ## let the release before the live one serve again
 test:  ## lint, fast tests, then Molecule: all there is
 	@$(PYTHON) scripts/run_tests.py
 
+prove:  ## the long forms: 20 deploys under load, each way of being interrupted
+	@$(PYTHON) scripts/run_tests.py -m prove
+
 bench: bench-pipeline bench-serving  ## both benchmarks: of training on DATA=folder-or-csv, and of serving
 
 bench-pipeline: venv  ## speed and memory of the training pipeline on DATA=folder-or-csv, beside scikit-learn
@@ -44,4 +47,4 @@ lock: venv  ## resolve requirements.in and service/requirements.in into their lo
 venv:  # the control machine's environment, made anew when the lock changes
 	@$(PYTHON) scripts/environment.py
 
-.PHONY: help up down status rollback test bench bench-pipeline bench-serving bench-memory lint lock venv
+.PHONY: help up down status rollback test prove bench bench-pipeline bench-serving bench-memory lint lock venv

@@ -34,14 +34,42 @@ class Host:
         return [program, "--inventory", str(self._inventory), playbook, *options,
                 "--extra-vars", given]  # fmt: skip
 
+    @property
+    def surroundings(self):
+        """What a process that runs such a call is started with."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = {**os.environ, "NO_COLOR": "1", "PATH": path}
+        return {"cwd": ANSIBLE, "env": environment, "stdin": subprocess.DEVNULL}
+
     def play(self, playbook, *options, check=True, **variables):
-        return _run(self.command(playbook, *options, **variables), check, cwd=ANSIBLE)
+        return _run(self.command(playbook, *options, **variables), check, **self.surroundings)
+
+    def restart(self):
+        """Take the power from the host, and give it back; return when it runs again."""
+        _run(["docker", "kill", self.name])
+        _run(["docker", "start", self.name])
+        _run(["docker", "exec", self.name, "systemctl", "is-system-running", "--wait"], check=False)
 
     def shell(self, line):
         return _run(["docker", "exec", self.name, "sh", "-ec", line]).stdout
 
     def status(self):
         return json.loads(_run(["docker", "exec", self.name, *PROGRAM, "status", "--json"]).stdout)
+
+    def send(self, data, path):
+        """Write bytes to a file of the host."""
+        line = f"umask 077; cat > {path}"
+        words = ["docker", "exec", "--interactive", self.name, "sh", "-ec", line]
+        subprocess.run(words, input=data, check=True, timeout=60)
+
+    def release_model(self, digest):
+        """Have the host release what lies under this digest, with env and app of today."""
+        path = "/opt/frontdesk/live/release/release.json"
+        parts = json.loads(self.shell(f"cat {path}"))["parts"] | {"model": digest}
+        words = ["deploy", "--id", "by-hand", "--who", "test", "--commit", "none"]
+        words += ["--model-card", "{}", *(f"--{part}={value}" for part, value in parts.items())]
+        done = _run(["docker", "exec", self.name, *PROGRAM, *words], check=False)
+        return json.loads(done.stdout)
 
     @property
     def address(self):
@@ -50,10 +78,9 @@ class Host:
 
 
 def _run(words, check=True, **options):
-    environment = {**os.environ, "NO_COLOR": "1",
-                   "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # fmt: skip
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=600,
-                          stdin=subprocess.DEVNULL, env=environment, **options)  # fmt: skip
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=900, **options
+    )
     if check:
         assert done.returncode == 0, f"{words}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
     return done

@@ -1,6 +1,6 @@
 """Deploys, rollbacks and kills on a host under steady load: prints what became of the requests.
 
-    PYTHONPATH=service python tests/stack/prove_releases.py --inventory hosts.yml --host NAME
+    PYTHONPATH=service python tests/stack/prove_releases.py --inventory I --host NAME --full
 
 Exits 1 when a request is lost where none may be, when an answer comes from another version than
 it says or should, or when a switch makes the p99 more than three times the quiet one. The folder
@@ -22,8 +22,12 @@ from timeline import WINDOW_SECONDS, Timeline, misplaced, phases, switch_ratio, 
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_RATIO = 3
-REST_SECONDS = WINDOW_SECONDS + 2  # an act dies down, then the quiet is measured
+REST_SECONDS = WINDOW_SECONDS + 3  # an act dies down, then the quiet is measured
 IN_FLIGHT = 8  # what two workers with four threads may have in hand when they are killed
+EXTENTS = {
+    "short": {"quiet": 2, "deploys": 2, "rollbacks": 2, "model deploys": 1},
+    "full": {"quiet": 5, "deploys": 20, "rollbacks": 5, "model deploys": 5},
+}
 KILLS = {
     "worker killed": "pkill -9 --newest --parent {main}",
     "master killed": "kill -9 {main}",
@@ -43,28 +47,30 @@ class Proof:
         self._services = [
             service,
             versions.changed_service(
-                service, folder / "service", "web/index.html", "</body>", "<!-- other --></body>"
+                service, folder / "service", "gunicorn.conf.py", "# another version of the code\n"
             ),
         ]
         self._model, self._code = 0, 0
         self.answers = versions.Answers(*self._bundles)
         self.timeline = Timeline(lambda: host.status()["live"]["id"])
 
-    def run(self, options):
-        steps = [
-            ("quiet", options.quiet, lambda: time.sleep(WINDOW_SECONDS)),
-            ("deploys", options.deploys, self._deploy),
-            ("rollbacks", options.rollbacks, lambda: self._host.play("rollback.yml")),
-            ("model deploys", options.model_deploys, self._deploy_model),
-            *((phase, 1, lambda line=line: self._kill(line)) for phase, line in KILLS.items()),
-        ]
+    def run(self, times):
+        """Do each act as often as `times` says, with a rest after each."""
+        acts = {
+            "quiet": lambda: time.sleep(REST_SECONDS),
+            "deploys": self._deploy,
+            "rollbacks": lambda: self._host.play("rollback.yml"),
+            "model deploys": self._deploy_model,
+            **{phase: lambda line=line: self._kill(line) for phase, line in KILLS.items()},
+        }
         time.sleep(REST_SECONDS)
-        for phase, times, do in steps:
-            for number in range(1, times + 1):
+        for phase, do in acts.items():
+            for number in range(times.get(phase, 1)):
                 with self.timeline.act(phase):
                     do()
                 act = self.timeline.acts[-1]
-                _say(f"{phase} {number}/{times}: {act.ended - act.began:.1f} s, {act.after} serves")
+                seconds = act.ended - act.began
+                _say(f"{phase} {number + 1}: {seconds:.1f} s, {act.after} serves")
                 time.sleep(REST_SECONDS)
 
     def _deploy(self):
@@ -83,7 +89,7 @@ class Proof:
         service = f"classifier@{self._host.status()['slot']}.service"
         main = f"$(systemctl show --value --property MainPID {service})"
         self._host.shell(line.format(main=main))
-        time.sleep(WINDOW_SECONDS)
+        time.sleep(5)  # as long as a restart may take
 
 
 def judge(exchanges, timeline, answers):
@@ -143,21 +149,29 @@ def parser():
     made.add_argument("--bundle", type=Path, default=ROOT / "build/sample-bundle")
     made.add_argument("--output", type=Path, default=ROOT / "build/proof")
     made.add_argument("--per-second", type=int, default=200)
-    made.add_argument("--quiet", type=int, default=3, help="quiet times before the first deploy")
-    made.add_argument("--deploys", type=int, default=20)
-    made.add_argument("--rollbacks", type=int, default=5)
-    made.add_argument("--model-deploys", type=int, default=5)
+    extent = made.add_mutually_exclusive_group()
+    for name, times in EXTENTS.items():
+        extent.add_argument(
+            f"--{name}",
+            dest="times",
+            action="store_const",
+            const=times,
+            help=", ".join(f"{each} {phase}" for phase, each in times.items()),
+        )
+    made.set_defaults(times=EXTENTS["short"])
     return made
 
 
 def main():
     options = parser().parse_args()
     # Each rollback leaves a release that was good: as many must be there, and be kept
-    host = Host(options.host, options.inventory.resolve(), release_keep=options.rollbacks + 2)
+    host = Host(
+        options.host, options.inventory.resolve(), release_keep=options.times["rollbacks"] + 2
+    )
     with tempfile.TemporaryDirectory() as folder:
         proof = Proof(host, Path(folder), options.bundle.resolve())
         with Load(host.address, options.per_second, versions.text) as load:
-            proof.run(options)
+            proof.run(options.times)
         report = judge(load.exchanges, proof.timeline, proof.answers)
     write(options.output, report, load.exchanges, proof.timeline)
     print(table(report))

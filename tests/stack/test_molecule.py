@@ -13,3 +13,17 @@ def test_the_stack_on_debian_12_and_13(run, sample_bundle):
     recap = re.compile(r"^frontdesk-debian1\d .*changed=(\d+) .*failed=(\d+)", re.MULTILINE)
     assert {failed for _, failed in recap.findall(first_check)[:2]} == {"0"}
     assert recap.findall(second_check)[:2] == [("0", "0")] * 2
+
+
+@pytest.mark.timeout(1800)
+def test_releases_under_load_lose_no_request(run, sample_bundle):
+    command = "molecule test --scenario-name releases"
+    assert "p99 around" in run.long(command, *command.split(), timeout=1700).stdout
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(7200)
+def test_twenty_deploys_and_five_rollbacks_under_load_lose_no_request(run, sample_bundle):
+    command = "molecule test --scenario-name releases"
+    done = run.long(command, *command.split(), timeout=7000, FRONTDESK_PROOF="full")
+    assert "p99 around 30 switches" in done.stdout

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-WINDOW_SECONDS = 4  # around a switch, and of a quiet time to compare it with
+WINDOW_SECONDS = 2  # around a switch, and of a quiet time to compare it with
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Versions of the product that answer differently, each made from a whole one by one change."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -21,34 +22,51 @@ def text(number):
 
 
 def changed_bundle(source, target, change):
-    """A copy of a bundle after `change(card)`: sealed anew, so that it is whole in itself."""
+    """A copy of a bundle after `change(card, its folder)`: sealed anew, so whole in itself."""
     shutil.copytree(source, target)
     path = target / bundles.CARD_NAME
     card = json.loads(path.read_text())
-    change(card)
+    change(card, target)
+    for name in bundles.DATA_NAMES:
+        card["files"][name] = hashlib.sha256((target / name).read_bytes()).hexdigest()
+    covered = [each["label"] for each in card["golden"]]
+    card["never_given"] = cards.never_given(card["labels"], covered)
     path.write_bytes(cards.render(cards.seal(card)))
     return bundles.load(target).path
 
 
-def rotate_labels(card):
+def rotate_labels(card, _folder=None):
     """Give every text the label after the one it had: no answer is right for both versions."""
     labels = card["labels"]
     after = dict(zip(labels, labels[1:] + labels[:1], strict=True))
     card["labels"] = [after[label] for label in labels]
-    card["never_given"] = cards.never_given(
-        card["labels"], [after[each["label"]] for each in card["golden"]]
-    )
     for each in card["golden"]:
         each["label"] = after[each["label"]]
 
 
-def changed_service(source, target, name, old, new):
-    """A copy of the service's code in which `old` became `new` in the file `name`."""
+def mislabel_a_golden_text(card, _folder):
+    golden = card["golden"][0]
+    golden["label"] = next(each for each in card["labels"] if each != golden["label"])
+
+
+def drift_a_golden_score(card, _folder):
+    golden = card["golden"][0]
+    golden["probability"] += 0.01 if golden["probability"] < 0.5 else -0.01
+
+
+def exchange_the_vocabulary(_card, folder):
+    """The same words, each with the id of another."""
+    path = folder / bundles.VOCABULARY_NAME
+    words = path.read_text().split("\n")[:-1]
+    path.write_text("".join(f"{word}\n" for word in reversed(words)))
+
+
+def changed_service(source, target, name, appended):
+    """A copy of the service's code with a few lines more at the end of the file `name`."""
     ignored = shutil.ignore_patterns("__pycache__", "sample_data", "training")
     shutil.copytree(source, target, ignore=ignored)
-    text = (target / name).read_text()
-    assert text.count(old) == 1, f"{name} holds {old!r} {text.count(old)} times"
-    (target / name).write_text(text.replace(old, new))
+    with (target / name).open("a") as file:
+        file.write(appended)
     return target
 
 

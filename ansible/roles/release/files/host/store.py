@@ -121,7 +121,7 @@ def _run(command: list[str], purpose: str) -> None:
     # The lock alone decides what is installed: no pip setting of the host may add to it
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     done = subprocess.run(
-        command,
+        ["nice", *command],  # what serves goes first
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,164 @@
+"""Candidates that must never serve: each is refused with its cause, and no request notices."""
+
+import contextlib
+import gzip
+import io
+import tarfile
+
+import pytest
+import versions
+from load import Load
+
+pytestmark = pytest.mark.timeout(900)
+PER_SECOND = 50
+IN_CLASSIFY = """
+@routes.before_request
+def _break_on_purpose():
+    if request.path == "/v1/classify":
+        {}
+"""
+CODE = {
+    "it does not start": (
+        "gunicorn.conf.py", "raise RuntimeError('broken on purpose')\n", "does not start"),
+    "it never gets ready": (
+        "gunicorn.conf.py", "__import__('time').sleep(3600)\n", "The candidate"),
+    "it cannot predict": (
+        "classifier/serving/app.py", IN_CLASSIFY.format("raise RuntimeError('broken on purpose')"),
+        "POST /v1/classify answered 500"),
+    "it is too slow": (
+        "classifier/serving/app.py", IN_CLASSIFY.format("__import__('time').sleep(0.2)"),
+        "golden texts took"),
+    "it hangs": (
+        "classifier/serving/app.py", IN_CLASSIFY.format("__import__('time').sleep(3600)"),
+        "POST /v1/classify got no whole answer in time"),
+}  # fmt: skip
+MODEL = {
+    "it gives a wrong label": (versions.mislabel_a_golden_text, "got another label"),
+    "its score drifted": (versions.drift_a_golden_score, "got a probability more than"),
+    "it has another vocabulary": (versions.exchange_the_vocabulary, "golden text"),
+}
+
+
+@contextlib.contextmanager
+def all_answered_by_the_live_release(host, bundle):
+    """While the block runs, each request is answered rightly, by the release that served before."""
+    live, answers = host.status()["live"]["id"], versions.Answers(bundle)
+    with Load(host.address, PER_SECOND, versions.text) as load:
+        yield
+    assert len(load.exchanges) > PER_SECOND / 2
+    assert [each.failure for each in load.exchanges if each.failure] == []
+    assert {each.release for each in load.exchanges} == {live}
+    assert {answers.wrong(each) for each in load.exchanges} == {""}
+    assert host.status()["live"]["id"] == live
+
+
+@pytest.fixture
+def candidate(root, sample_bundle, tmp_path):
+    """candidate(kind) -> the variables that release it, and the cause that must be named."""
+
+    def make(kind):
+        if kind in MODEL:
+            change, cause = MODEL[kind]
+            made = versions.changed_bundle(sample_bundle, tmp_path / "bundle", change)
+            return {"release_bundle_dir": str(made)}, cause
+        name, appended, cause = CODE[kind]
+        made = versions.changed_service(root / "service", tmp_path / "service", name, appended)
+        return {"release_service_dir": str(made)}, cause
+
+    return make
+
+
+@pytest.mark.parametrize("kind", [*CODE, *MODEL])
+def test_a_candidate_is_refused_when(host, sample_bundle, candidate, kind):
+    variables, cause = candidate(kind)
+    with all_answered_by_the_live_release(host, sample_bundle):
+        done = host.play("release.yml", check=False, **variables)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    assert cause in said
+    for word in ("expected:", "got:", "log:", "live:"):
+        assert word in said
+    assert host.status()["events"][-1]["event"] == "refused"
+
+
+def member(name, **facts):
+    made = tarfile.TarInfo(name)
+    for key, value in facts.items():
+        setattr(made, key, value)
+    return made
+
+
+HOLES = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "holes",
+         "GNU.sparse.realsize": "1000000000"}  # fmt: skip
+EXTRA = {
+    "a path that climbs": member("../../../../../tmp/escaped"),
+    "an absolute path": member("/tmp/escaped"),
+    "a symbolic link": member("escaped", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+    "a hard link": member("escaped", type=tarfile.LNKTYPE, linkname="/etc/passwd"),
+    "a device": member("escaped", type=tarfile.CHRTYPE, devmajor=1, devminor=5),
+    "a gigabyte of holes": member("escaped", pax_headers=HOLES),
+    "an extra file": member("escaped"),
+}
+
+
+def archive(bundle, extra=()):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for path in sorted(bundle.iterdir()):
+            tar.add(path, path.name)
+        for each in extra:
+            each.size = 512
+            tar.addfile(each, io.BytesIO(b"1\n0\n1\n".ljust(512, b"\0")))
+    return content.getvalue()
+
+
+def flip_a_byte(data):
+    return data[:50_000] + bytes([data[50_000] ^ 1]) + data[50_001:]
+
+
+DAMAGE = {
+    "flipped": flip_a_byte,
+    "truncated": lambda data: data[: len(data) // 2],
+    "empty": lambda data: b"",
+    "compressed, a gigabyte": lambda data: gzip.compress(data + bytes(2**30), 1),
+}
+
+
+@pytest.fixture
+def refuse_archive(host, sample_bundle):
+    """refuse_archive(data): send it as the live model with another digest; what the host says."""
+
+    def call(data):
+        digest = "f" * 64
+        before = host.shell("cd /opt/frontdesk && find . | sort && du --summarize --bytes store")
+        host.shell("touch /run/before")
+        host.send(data, f"/opt/frontdesk/incoming/model-{digest}.tar")
+        with all_answered_by_the_live_release(host, sample_bundle):
+            said = host.release_model(digest)
+        changed = host.shell(
+            "find / -xdev -newer /run/before -not -type d -not -path '/proc/*' -not -path '/sys/*' "
+            "-not -path '/run/*' -not -path '/tmp/*' -not -path '/dev/*' -not -path '/var/log/*' "
+            "-not -path '/var/lib/systemd/*'"
+        ).split()
+        assert set(changed) <= {"/opt/frontdesk/history.jsonl", "/opt/frontdesk/lock"}
+        assert host.shell("find /tmp /run -name 'escaped*'") == ""
+        assert before == host.shell(
+            "cd /opt/frontdesk && find . | sort && du --summarize --bytes store"
+        )
+        return said
+
+    return call
+
+
+@pytest.mark.parametrize("extra", EXTRA.values(), ids=EXTRA)
+def test_a_host_refuses_an_archive_with(refuse_archive, sample_bundle, extra):
+    assert "error" in refuse_archive(archive(sample_bundle, [extra]))
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_host_refuses_an_archive_that_is(refuse_archive, sample_bundle, damage):
+    assert "error" in refuse_archive(damage(archive(sample_bundle)))
+
+
+def test_a_host_refuses_an_archive_of_another_model(refuse_archive, second):
+    assert "not the one that was sent" in refuse_archive(archive(second))["error"]
