@@ -12,7 +12,11 @@ from release_host import Host
 @pytest.fixture
 def layout(tmp_path):
     root = tmp_path / "opt"
-    made = Layout(root, ("blue", "green"), tmp_path / "run", "nobody", 15, "http://x", 300, keep=3)
+    made = Layout(
+        root, ("blue", "green"), tmp_path / "run", "nobody", 15, "http://x", 300, keep=3,
+        access_log=tmp_path / "access.log", watch_error_percent=2, watch_p99_ms=1000,
+        watch_interval_seconds=0,
+    )  # fmt: skip
     for folder in (made.incoming, made.slot("blue"), made.slot("green")):
         folder.mkdir(parents=True)
     return made
@@ -21,7 +25,17 @@ def layout(tmp_path):
 @pytest.fixture
 def host(layout, monkeypatch):
     host = Host(layout)
-    for name in ("start", "stop", "keep_warm", "is_current", "is_running", "gate", "ask_edge"):
+    for name in (
+        "start",
+        "stop",
+        "keep_warm",
+        "keep_watch",
+        "is_watched",
+        "is_current",
+        "is_running",
+        "gate",
+        "ask_edge",
+    ):
         monkeypatch.setattr(slots, name, getattr(host, name))
     monkeypatch.setattr(store, "_build_environment", lambda staging: None)
     monkeypatch.setattr(trial, "_schedule", lambda seconds: setattr(host, "returns_in", seconds))

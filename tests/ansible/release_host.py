@@ -21,6 +21,7 @@ class Host:
         self.layout = layout
         self.running = set()
         self.warm = {}
+        self.watched = None
         self.bad = set()  # releases that fail their gate
         self.unreachable = set()  # releases that Nginx does not lead to
         self.units = "1"
@@ -37,8 +38,14 @@ class Host:
         assert slot != slots.live(layout)
         self.running.discard(slot)
 
-    def keep_warm(self, slot, seconds, retire=None):
+    def keep_warm(self, slot, seconds):
         self.warm[slot] = seconds
+
+    def keep_watch(self, release_id):
+        self.watched = release_id
+
+    def is_watched(self):
+        return self.watched is not None
 
     def is_current(self, layout, slot):
         noted = layout.slot(slot) / "units"

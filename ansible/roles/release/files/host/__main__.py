@@ -15,6 +15,7 @@ import overview
 import releases
 import rollback
 import slots
+import watch
 from layout import PARTS, SETTINGS, Layout, ReleaseError
 
 
@@ -30,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--commit", default="", help="the code's; without it, the live one's")
     new.add_argument("--model-card", type=json.loads, default={}, help="likewise, of the model")
     new.add_argument("--exact-id", action="store_true", help="same parts under another id count")
+    new.add_argument("--even-if-bad", action="store_true", help="parts that were marked bad, too")
     for part in PARTS:
         new.add_argument(f"--{part}", required=True, metavar="DIGEST")
     back = _changing(verbs, "rollback", "return to an earlier release")
@@ -44,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     away.add_argument("--why", required=True)
     old = verbs.add_parser("retire", help="stop a slot that was kept warm")
     old.add_argument("slot")
+    eye = verbs.add_parser("watch", help="return from a release when its traffic goes wrong")
+    eye.add_argument("release")
     return root
 
 
@@ -61,7 +65,7 @@ def act(layout: Layout, args: argparse.Namespace) -> dict:
         "status": lambda: overview.overview(layout),
         "deploy": lambda: deploy.deploy(
             layout, described(args), args.owner, args.over,
-            trial_seconds=args.trial_seconds, exact_id=args.exact_id,
+            trial_seconds=args.trial_seconds, exact_id=args.exact_id, even_if_bad=args.even_if_bad,
         ),
         "rollback": lambda: rollback.rollback(
             layout, args.to, args.owner, args.over, trial_seconds=args.trial_seconds
@@ -69,6 +73,7 @@ def act(layout: Layout, args: argparse.Namespace) -> dict:
         "confirm": lambda: rollback.confirm(layout),
         "withdraw": lambda: rollback.withdraw(layout, args.who, args.why),
         "retire": lambda: rollback.retire(layout, args.slot),
+        "watch": lambda: watch.watch(layout, args.release),
     }[args.verb]()  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import time
 import releases
 import slots
 import store
-from layout import PROGRAM, Layout
+from layout import Layout
 from releases import Release
 
 
@@ -25,15 +25,15 @@ def is_live(layout: Layout, parts: dict[str, str]) -> bool:
     )
 
 
-def activate(layout: Layout, release_id: str) -> None:
+def activate(layout: Layout, release_id: str, *, watched: bool = False) -> None:
     """Start, gate, switch, prove; whatever fails, the old slot serves on, the new is empty."""
     before, slot, switched = slots.live(layout), slots.idle(layout), False
     try:
         prepare(layout, slot, release_id)
-        if before:  # with a date set before the switch, a kill after it leaves no slot warm forever
-            slots.keep_warm(
-                before, layout.warm_seconds, ["/usr/bin/python3", str(PROGRAM), "retire", before]
-            )
+        if before:  # before the switch, so that a kill after it leaves nothing warm or unwatched
+            slots.keep_warm(before, layout.warm_seconds)
+        if watched:
+            slots.keep_watch(release_id)
         switched = True
         slots.switch(layout, slot)
         slots.ask_edge(layout, release_id)

@@ -17,12 +17,13 @@ from trial import Trial
 
 def deploy(  # noqa: PLR0913 - what a call may ask for, by name
     layout: Layout, release: Release, owner: dict, over: str = "", *,
-    trial_seconds: int = 0, exact_id: bool = False,
+    trial_seconds: int = 0, exact_id: bool = False, even_if_bad: bool = False,
 ) -> dict:  # fmt: skip
     """Install what the store lacks, start the release in the idle slot, gate it, switch to it.
 
     With `trial_seconds` the switch is undone after that time unless `confirm` came before.
     With `exact_id` the same parts under another id are another release.
+    Parts that were live and marked bad are refused but for `even_if_bad`.
     """
     began = time.monotonic()
     with hold.held(layout, owner, over):
@@ -34,10 +35,12 @@ def deploy(  # noqa: PLR0913 - what a call may ask for, by name
                     layout, live, "good"
                 )  # a deploy killed after its switch: still staged
                 return {"changed": False, "release": live}
+            if not even_if_bad:
+                check_not_bad(layout, release)
             bring(layout, release)
             way_back = Trial(release.id, live, {release.id: "rolled_back"})
             with trial.begun(layout, way_back, trial_seconds):
-                activate(layout, release.id)
+                activate(layout, release.id, watched=True)
             releases.mark(layout, release.id, "good")
         except (ReleaseError, OSError) as error:
             releases.record(layout, "refused", release.id, who=release.who, why=str(error))
@@ -58,6 +61,16 @@ def complete(layout: Layout, release: Release) -> Release:
     if live is None:
         raise ReleaseError("Nothing is live on this host to keep code or model of. Deploy all.")
     return replace(release, commit=release.commit or live.commit, model=release.model or live.model)
+
+
+def check_not_bad(layout: Layout, release: Release) -> None:
+    """Refuse what was live before and had to go: it would have to go again."""
+    for event in releases.history(layout):
+        if event["event"] == "breach" and event.get("parts") == release.parts:
+            raise ReleaseError(
+                f"This is release {event['release']}, which was marked bad at {event['time']}: "
+                f"{event['why']} To try it again: -e release_even_if_bad=true"
+            )
 
 
 def bring(layout: Layout, release: Release) -> None:

@@ -31,6 +31,10 @@ class Layout:
     edge_url: str
     warm_seconds: int
     keep: int
+    access_log: Path
+    watch_error_percent: float
+    watch_p99_ms: int
+    watch_interval_seconds: float = 1
 
     @classmethod
     def read(cls, path: Path) -> "Layout":
@@ -42,6 +46,7 @@ class Layout:
                     **raw,
                     "root": Path(raw["root"]),
                     "run_dir": Path(raw["run_dir"]),
+                    "access_log": Path(raw["access_log"]),
                     "slots": tuple(raw["slots"]),
                 }
             )

@@ -46,6 +46,7 @@ def overview(layout: Layout) -> dict:
     return {
         "live": _describe(layout, live) if live else None,
         "slot": slot,
+        "watched": bool(live) and slots.is_watched(),
         "lock": lease.holder(),
         "warnings": _warnings(layout, live, slot) if live else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
@@ -61,7 +62,8 @@ def as_text(found: dict) -> str:
         return "Nothing is live. Deploy with: ansible-playbook deploy.yml"
     lines = [
         f"live       {live['id']} in slot {found['slot']}, {live['age']} old, "
-        f"by {live['who']}, commit {live['commit']}",
+        f"by {live['who']}, commit {live['commit']}"
+        + (", watched" if found["watched"] else ""),
         f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}",
         "releases   " + "\n           ".join(
             f"{each['id']}  {each['mark']:<11}  {each['age']:>9}  model {each['model']['model_id']}"

@@ -38,8 +38,10 @@ def rollback(
 def _check(layout: Layout, target: Release, current: Release) -> None:
     if target.id == current.id:
         raise ReleaseError(f"Release {target.id} is live already.")
-    if releases.mark(layout, target.id) == "staged":
-        raise ReleaseError(f"Release {target.id} never passed its gate. Deploy it instead.")
+    if (mark := releases.mark(layout, target.id)) in ("staged", "bad"):
+        raise ReleaseError(
+            f"Release {target.id} is marked {mark}. Go back to a good one: status.yml"
+        )
     if damaged := store.damaged(layout, target.parts):
         raise ReleaseError(
             f"The {' and the '.join(damaged)} of release {target.id} are not as they were "

@@ -6,7 +6,9 @@ import subprocess
 import time
 import urllib.request
 
-from layout import Layout, ReleaseError, link, write
+from layout import PROGRAM, Layout, ReleaseError, link, write
+
+WATCH = "frontdesk-watch"
 
 
 def live(layout: Layout) -> str | None:
@@ -86,19 +88,33 @@ def empty(layout: Layout, slot: str, *, at_once: bool = False) -> None:
     (layout.slot(slot) / "release").unlink(missing_ok=True)
 
 
-def keep_warm(slot: str, seconds: int | None, retire: list[str] | None = None) -> None:
-    """Let a slot run on for a while, then have systemd run `retire`; None takes the date back."""
-    timer = f"classifier-retire-{slot}"
-    _systemctl("stop", f"{timer}.timer")
-    if seconds is None:
-        return
+def keep_warm(slot: str, seconds: int | None) -> None:
+    """Let a slot run on for a while, then have systemd retire it; None takes the date back."""
+    unit = f"classifier-retire-{slot}"
+    _systemctl("stop", f"{unit}.timer")
+    if seconds is not None:
+        _run_later(unit, [f"--on-active={seconds}s", "--timer-property=AccuracySec=1s"],
+                   ["retire", slot])  # fmt: skip
+
+
+def keep_watch(release_id: str) -> None:
+    """Have systemd watch over a release from now on; its watch takes the place of the last one."""
+    _systemctl("stop", f"{WATCH}.service")
+    _run_later(WATCH, ["--property=Nice=5"], ["watch", release_id])
+
+
+def is_watched() -> bool:
+    return _systemctl("is-active", f"{WATCH}.service").returncode == 0
+
+
+def _run_later(unit: str, options: list[str], call: list[str]) -> None:
+    command = ["systemd-run", "--quiet", "--collect", f"--unit={unit}", *options]
     done = subprocess.run(
-        ["systemd-run", "--quiet", "--collect", f"--unit={timer}", f"--on-active={seconds}s",
-         "--timer-property=AccuracySec=1s", *(retire or [])],
+        [*command, "/usr/bin/python3", str(PROGRAM), *call],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise ReleaseError(f"systemd takes no timer for slot {slot}: {done.stderr.strip()}")
+        raise ReleaseError(f"systemd does not take {unit}: {done.stderr.strip()}")
 
 
 def gate(layout: Layout, slot: str, release_id: str, seconds: float) -> dict:
