@@ -1,5 +1,7 @@
 """What an operator sees of releases on a real host."""
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
@@ -27,7 +29,7 @@ ASK = "curl --silent --output /dev/null --write-out '%{http_code} ' http://127.0
 @pytest.mark.timeout(300)
 def test_a_release_that_fails_after_its_switch_goes_back_by_itself_and_is_marked_bad(host, second):
     before = host.status()["live"]["id"]
-    host.play("deploy.yml", release_parts="model", release_bundle_dir=str(second.path))
+    host.play("deploy.yml", release_parts="model", release_bundle_dir=str(second))
     broken = host.status()
     assert broken["live"]["id"] != before
     unit = f"classifier@{broken['slot']}"
@@ -41,7 +43,7 @@ def test_a_release_that_fails_after_its_switch_goes_back_by_itself_and_is_marked
     assert found["live"]["id"] == before
     assert {each["id"]: each["mark"] for each in found["releases"]}[broken["live"]["id"]] == "bad"
     again = host.play(
-        "deploy.yml", check=False, release_parts="model", release_bundle_dir=str(second.path)
+        "deploy.yml", check=False, release_parts="model", release_bundle_dir=str(second)
     )
     assert "was marked bad" in again.stdout + again.stderr
 
