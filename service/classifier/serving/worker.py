@@ -14,7 +14,6 @@ from functools import partial
 from select import EPOLLEXCLUSIVE, EPOLLIN, epoll
 from typing import Any
 
-from gunicorn import util
 from gunicorn.sock import BaseSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -64,6 +63,9 @@ class Worker(ThreadWorker):
         """Serve until told to stop, then finish what was begun."""
         self._hot = HotRoute(self.wsgi.extensions["serving"])
         self._notified = 0.0
+        # Made once: bytes of this size would be mapped and unmapped for each request
+        self._room = memoryview(bytearray(RECEIVE_BYTES))
+        self._names = {listener: listener.getsockname() for listener in self.sockets}
         self.poller.close()
         self.poller = Poller()
         super().run()
@@ -83,62 +85,73 @@ class Worker(ThreadWorker):
         """Take new connections, and serve each before the next: others are left to the others."""
         for _ in range(ACCEPTS_IN_A_ROW):
             try:
-                client, address = listener.accept()
+                fd, address = listener.sock._accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             self.nr_conns += 1
-            conn = TConn(self.cfg, client, address, listener.getsockname())
-            self._serve(conn, self._await_first_data)
+            # The plain type of C: most connections end before anything more is asked of it
+            client = socket.SocketType(listener.FAMILY, socket.SOCK_STREAM, 0, fd)
+            self._serve(client, partial(self._connection, client, address, listener))
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Serve the next request on a kept connection."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
-        self._serve(conn, self._keep)
+        self._serve(client, lambda: conn)
 
     def on_pending_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Serve a connection that had not said anything when it was taken."""
         self.poller.unregister(client)
         self.pending_conns.remove(conn)
-        self._serve(conn, self._await_first_data)
+        self._serve(client, lambda: conn)
 
-    def _serve(self, conn: TConn, wait: Callable[[TConn], None]) -> None:
-        """Answer what has come on `conn`, or have a thread do so; `wait` when nothing has."""
+    def _connection(self, client: Any, address: Any, listener: BaseSocket) -> TConn:
+        """Return what Gunicorn's own ways take of a new connection."""
+        return TConn(
+            self.cfg, socket.socket(fileno=client.detach()), address, self._names[listener]
+        )
+
+    def _serve(self, client: Any, connection: Callable[[], TConn]) -> None:
+        """Answer what has come from `client`, or have a thread do so, or wait for something."""
         try:
-            received = conn.sock.recv(RECEIVE_BYTES)
+            size = client.recv_into(self._room, RECEIVE_BYTES, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return wait(conn)
+            return self._await_data(connection())
         except OSError:
-            return self._close(conn)
-        if not received:
-            return self._close(conn)
+            size = 0
+        if size == 0:
+            return self._close(client)
+        received = bytes(self._room[:size])
         is_ordinary = self.alive and self.nr < self.max_requests - 1
         answer = self._hot.answer(received) if is_ordinary else None
         if answer is None:
-            return self._hand_over(conn, received)
+            return self._hand_over(connection(), received)
         self.nr += 1
-        return self._send(conn, *answer)
+        return self._send(client, connection, *answer)
 
-    def _send(self, conn: TConn, answer: bytes, is_last: bool) -> None:
+    def _send(
+        self, client: Any, connection: Callable[[], TConn], answer: bytes, is_last: bool
+    ) -> None:
         try:
-            sent = conn.sock.send(answer)
+            sent = client.send(answer, socket.MSG_DONTWAIT)
         except BlockingIOError:
             sent = 0
         except OSError:
-            return self._close(conn)
+            return self._close(client)
         if sent < len(answer):  # the client reads slowly: a thread waits for it
+            conn = connection()
             future = self.tpool.submit(_send_rest, conn.sock, answer[sent:], is_last)
             future.add_done_callback(
                 lambda done: self.method_queue.defer(self._finish_send, conn, done)
             )
             return None
-        return self._close(conn) if is_last else self._keep(conn)
+        return self._close(client) if is_last else self._keep(connection())
 
     def _finish_send(self, conn: TConn, done: Any) -> None:
         if done.exception() is None and done.result():
             self._keep(conn)
         else:
-            self._close(conn)
+            self._close(conn.sock)
 
     def _hand_over(self, conn: TConn, received: bytes) -> None:
         conn.init()
@@ -147,21 +160,20 @@ class Worker(ThreadWorker):
 
     def _keep(self, conn: TConn) -> None:
         conn.init()
-        conn.sock.setblocking(False)
         conn.set_timeout()
         self.keepalived_conns.append(conn)
         callback = partial(self.on_client_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, callback)
 
-    def _await_first_data(self, conn: TConn) -> None:
+    def _await_data(self, conn: TConn) -> None:
         conn.set_timeout()
         self.pending_conns.append(conn)
         callback = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, callback)
 
-    def _close(self, conn: TConn) -> None:
+    def _close(self, client: Any) -> None:
         self.nr_conns -= 1
-        util.close(conn.sock)
+        client.close()
 
 
 def _send_rest(client: socket.socket, rest: bytes, is_last: bool) -> bool:
