@@ -1,6 +1,8 @@
 """A host for the release program: a real folder tree; systemd and the gate are stood in for."""
 
+import hashlib
 import io
+import json
 import tarfile
 
 import deploy
@@ -26,6 +28,7 @@ class Host:
         self.unreachable = set()  # releases that Nginx does not lead to
         self.units = "1"
         self.returns_in = None  # seconds until the host returns from a trial
+        self.made = "2026-01-01T00:00:00+00:00"  # when the next bundles were made
         self.number = 0
 
     def start(self, layout, slot, release_id, seconds):
@@ -74,6 +77,8 @@ class Host:
         for part in PARTS:
             given = contents.get(part, "same")
             files = given if isinstance(given, dict) else {"file": given}
+            if part == "model":
+                files = files | {"bundle.json": card(files, self.made)}
             sent = {name: content.encode() for name, content in files.items()}
             parts[part] = upload(self.layout, part, sent)
         stamp = f"2026-01-01T00:00:{self.number:02}Z"
@@ -92,6 +97,11 @@ class Host:
     @property
     def live(self):
         return slots.release_in(self.layout, slots.live(self.layout))
+
+
+def card(files, made):
+    digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    return json.dumps({"created": made, "files": digests})
 
 
 def upload(layout, part, files, digest=None):

@@ -334,6 +334,14 @@ def test_an_archive_that_would_grow_is_refused(host, layout):
     assert list(layout.store("model").iterdir()) == []
 
 
+def test_an_archive_with_the_same_file_twice_is_refused(host, layout):
+    with tarfile.open(layout.incoming / "app-1.tar", "w") as tar:
+        for _ in range(2):
+            tar.addfile(tarfile.TarInfo("a"), io.BytesIO())
+    with pytest.raises(ReleaseError, match="holds a twice"):
+        store.install(layout, "app", "1")
+
+
 def test_a_truncated_archive_is_refused(host, layout):
     digest = upload(layout, "model", {"file": b"x" * 5000})
     archive = layout.incoming / f"model-{digest}.tar"

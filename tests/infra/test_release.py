@@ -70,6 +70,6 @@ def test_the_history_ends_with_how_the_live_release_came_to_be(host, status):
 
 
 def test_an_unknown_release_is_refused_by_name(host):
-    done = host.run(shlex.join([*PROGRAM.split(), "rollback", "--who", "test", "--to", "20000101"]))
+    done = host.run(shlex.join([*PROGRAM.split(), "rollback", "--to", "20000101"]))
     assert done.rc == 1
     assert "There is no release 20000101" in json.loads(done.stdout)["error"]

@@ -70,8 +70,8 @@ def pack_app(cache: Path, service: Path) -> dict:
         return _content_part(cache, "app", files)
 
 
-def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
-    """The bundle, after its own check, and the model's card in short."""
+def pack_model(cache: Path, service: Path, bundle: Path, signature: Path) -> tuple[dict, dict]:
+    """The bundle, after its own check, and the model's card in short, signature included."""
     sys.path.insert(0, str(service))
     sys.dont_write_bytecode = True
     from classifier.bundle import BundleError, load  # noqa: PLC0415 - found through the argument
@@ -82,7 +82,8 @@ def pack_model(cache: Path, service: Path, bundle: Path) -> tuple[dict, dict]:
         raise PackError(f"{error}. Or train a new one: make up DATA=folder") from error
     files = {path.name: path for path in bundle.iterdir()}
     card = {"model_id": loaded.model_id, "accuracy": loaded.metrics["accuracy"],
-            "labels": len(loaded.labels)}  # fmt: skip
+            "labels": len(loaded.labels),
+            "signature": signature.read_text() if signature.is_file() else ""}  # fmt: skip
     return _content_part(cache, "model", files), card
 
 
@@ -175,7 +176,7 @@ def pack(args: argparse.Namespace) -> dict:
     """The asked parts for one host, and the model's card where the model is one of them."""
     packed, card = {}, {}
     if args.parts != "code":
-        packed["model"], card = pack_model(args.cache, args.service, args.bundle)
+        packed["model"], card = pack_model(args.cache, args.service, args.bundle, args.signature)
     if args.parts != "model":
         packed["env"] = pack_env(args.cache, args.service / "requirements.txt", args.host)
         packed["app"] = pack_app(args.cache, args.service)
@@ -188,6 +189,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--program", action="store_true", help="make the release program only")
     parser.add_argument("--service", type=Path)
     parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--signature", type=Path, help="of the bundle's card, where there is one")
     parser.add_argument("--parts", choices=["all", "model", "code"], default="all")
     parser.add_argument("--host", type=json.loads, help="what `inspect` told of the host, as JSON")
     args = parser.parse_args(argv)

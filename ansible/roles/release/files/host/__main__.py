@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--model-card", type=json.loads, default={}, help="likewise, of the model")
     new.add_argument("--exact-id", action="store_true", help="same parts under another id count")
     new.add_argument("--even-if-bad", action="store_true", help="parts that were marked bad, too")
+    new.add_argument("--allow-downgrade", action="store_true", help="an older bundle, too")
     for part in PARTS:
         new.add_argument(f"--{part}", required=True, metavar="DIGEST")
     back = _changing(verbs, "rollback", "return to an earlier release")
@@ -66,6 +67,7 @@ def act(layout: Layout, args: argparse.Namespace) -> dict:
         "deploy": lambda: deploy.deploy(
             layout, described(args), args.owner, args.over,
             trial_seconds=args.trial_seconds, exact_id=args.exact_id, even_if_bad=args.even_if_bad,
+            allow_downgrade=args.allow_downgrade,
         ),
         "rollback": lambda: rollback.rollback(
             layout, args.to, args.owner, args.over, trial_seconds=args.trial_seconds

@@ -1,11 +1,14 @@
 """The steps from uploaded parts to a release that serves."""
 
+import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import assets
 import hold
 import releases
+import signing
 import slots
 import store
 import trial
@@ -18,12 +21,14 @@ from trial import Trial
 def deploy(  # noqa: PLR0913 - what a call may ask for, by name
     layout: Layout, release: Release, owner: dict, over: str = "", *,
     trial_seconds: int = 0, exact_id: bool = False, even_if_bad: bool = False,
+    allow_downgrade: bool = False,
 ) -> dict:  # fmt: skip
     """Install what the store lacks, start the release in the idle slot, gate it, switch to it.
 
     With `trial_seconds` the switch is undone after that time unless `confirm` came before.
     With `exact_id` the same parts under another id are another release.
-    Parts that were live and marked bad are refused but for `even_if_bad`.
+    Parts that were live and marked bad are refused but for `even_if_bad`, and with trusted keys
+    configured a bundle older than the live one but for `allow_downgrade`.
     """
     began = time.monotonic()
     with hold.held(layout, owner, over):
@@ -37,7 +42,7 @@ def deploy(  # noqa: PLR0913 - what a call may ask for, by name
                 return {"changed": False, "release": live}
             if not even_if_bad:
                 check_not_bad(layout, release)
-            bring(layout, release)
+            bring(layout, release, allow_downgrade=allow_downgrade)
             way_back = Trial(release.id, live, {release.id: "rolled_back"})
             with trial.begun(layout, way_back, trial_seconds):
                 activate(layout, release.id, watched=True)
@@ -73,10 +78,28 @@ def check_not_bad(layout: Layout, release: Release) -> None:
             )
 
 
-def bring(layout: Layout, release: Release) -> None:
+def check_disk(layout: Layout, release: Release) -> None:
+    """Refuse, before anything is unpacked, what would fill the disk."""
+    sent = [layout.incoming / f"{part}-{digest}.tar" for part, digest in release.parts.items()]
+    needed = 4 * sum(path.stat().st_size for path in sent if path.exists())
+    if (free := shutil.disk_usage(layout.root).free) < needed:
+        raise ReleaseError("The disk is nearly full. Make room on it, and deploy again.",
+                           expected=f"{needed} bytes free", got=f"{free} bytes")  # fmt: skip
+
+
+def bring(layout: Layout, release: Release, *, allow_downgrade: bool = False) -> None:
     """Have a release and its parts on the host, not yet serving."""
-    for part in PARTS:
+    check_disk(layout, release)
+    for part in ("env", "app"):
         store.install(layout, part, release.parts[part])
+
+    def vet(bundle: Path) -> None:
+        signing.check(layout, bundle, str(release.model.get("signature", "")))
+        live = live_release(layout)
+        if live and not allow_downgrade:
+            signing.check_age(layout, bundle, layout.store("model", live.parts["model"]))
+
+    store.install(layout, "model", release.parts["model"], vet)
     assets.publish(layout)
     releases.create(layout, release)
 

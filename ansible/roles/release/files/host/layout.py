@@ -34,6 +34,7 @@ class Layout:
     access_log: Path
     watch_error_percent: float
     watch_p99_ms: int
+    trusted_keys: tuple[str, ...] = ()
     watch_interval_seconds: float = 1
 
     @classmethod
@@ -48,6 +49,7 @@ class Layout:
                     "run_dir": Path(raw["run_dir"]),
                     "access_log": Path(raw["access_log"]),
                     "slots": tuple(raw["slots"]),
+                    "trusted_keys": tuple(raw["trusted_keys"]),
                 }
             )
         except (OSError, ValueError, KeyError, TypeError) as error:

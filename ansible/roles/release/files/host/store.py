@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from layout import PARTS, Layout, ReleaseError, write
@@ -61,14 +62,23 @@ def unpack(archive: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with tar.extractfile(member) as source, target.open("xb") as out:
                     shutil.copyfileobj(source, out)
+    except FileExistsError as error:
+        raise ReleaseError(f"{archive.name} holds {name} twice. Deploy again.") from error
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise ReleaseError(f"{archive.name} is damaged: {error}. Deploy again.") from error
 
 
-def install(layout: Layout, part: str, digest: str) -> None:
-    """Bring an uploaded part into the store, whole or not at all; a damaged one is replaced."""
+def install(
+    layout: Layout, part: str, digest: str, vet: Callable[[Path], None] | None = None
+) -> None:
+    """Bring an uploaded part into the store, whole or not at all; a damaged one is replaced.
+
+    What `vet` refuses does not come in; what is in the store already it sees as well.
+    """
     target = layout.store(part, digest)
     if target.exists() and is_whole(layout, part, digest):
+        if vet:
+            vet(target)
         return
     archive = layout.incoming / f"{part}-{digest}.tar"
     if not archive.is_file():
@@ -86,6 +96,8 @@ def install(layout: Layout, part: str, digest: str) -> None:
                 expected=digest,
                 got=found,
             )
+        if vet:
+            vet(staging)
         if part == "app":
             _run([sys.executable, "-m", "compileall", "-q", str(staging)], "compile the code")
         layout.installed_sum(part, digest).parent.mkdir(exist_ok=True)
