@@ -7,7 +7,7 @@ import stacks
 _AHEAD_IN = ("cpu_us_per_request", "p99_ms", "memory_mb", "start_seconds")
 
 
-def judge(figures: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+def judge(figures: dict[str, dict[str, float]], own: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Return {"target", "limit", "found", "holds"} for each target whose stacks were measured."""
     ours = figures.get(stacks.OURS)
     if ours is None:
@@ -33,6 +33,18 @@ def judge(figures: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
     for name in peers:
         for key in _AHEAD_IN:
             most(f"{key}, of {name}'s", ours[key] / figures[name][key], 1)
+    if own:
+        for name, rates in own["batch"].items():
+            least(f"texts per second in batches, {name}", rates["batch"] / rates["one"], 10)
+        load = own["overload"]
+        share = load["answered_p99_ms"] / load["unloaded_p99_ms"]
+        most("p99 of the answered under overload, of the unloaded", share, 3)
+        other = sum(load["statuses"].values()) - sum(
+            load["statuses"].get(status, 0) for status in ("200", "429")
+        )
+        most("answers under overload that are no 200 and no 429", other, 1)
+        most("seconds to recover from overload", load["recovery_seconds"], 2)
+        most("seconds from a killed worker to the next answer", own["worker_start_seconds"], 0.5)
     return found
 
 

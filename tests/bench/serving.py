@@ -15,24 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import bench_environment
 import edge
+import load_tools
+import own_service
 import peer_environments
 import ratios
 import stacks
 from peer_environments import AbsentError
-from server_processes import Server
 from stacks import ROOT, STACKS, Bench, Stack
 
 _HERE = Path(__file__).resolve().parent
-_START_SECONDS = 90
-_WORDS = 200
-_SAMPLE = ROOT / "service/sample_data"
 
 
 def measure(stack: Stack, bench: Bench, options: argparse.Namespace) -> dict[str, float]:
@@ -41,20 +37,20 @@ def measure(stack: Stack, bench: Bench, options: argparse.Namespace) -> dict[str
     port = bench.edge.port if nginx else stacks.free_port()
     url = f"http://127.0.0.1:{port}{stack.path}"
     body = bench.folder / "body.json"
-    body.write_bytes(stack.body(question_text()))
+    body.write_bytes(stack.body(load_tools.long_text()))
     servers = [nginx] if nginx else []
     try:
         if nginx:
-            await_answer(f"http://127.0.0.1:{port}{stacks.CONSTANT_PATH}", None, nginx)
+            load_tools.await_answer(f"http://127.0.0.1:{port}{stacks.CONSTANT_PATH}", None, nginx)
         begun = time.monotonic()
         servers += stack.start(bench, port)
-        answer = await_answer(url, body.read_bytes(), servers[-1])
+        answer = load_tools.await_answer(url, body.read_bytes(), servers[-1])
         start_seconds = time.monotonic() - begun
         if not stack.is_limit:
             check_answer(answer, bench, stack)
-        run_wrk(url, body, options.connections, stack.patience)  # every worker warm
+        load_tools.run_wrk(url, body, options.connections, stack.patience)  # every worker warm
         before = sum(server.cpu_seconds() for server in servers)
-        load = run_wrk(url, body, options.connections, options.seconds * stack.patience)
+        load = load_tools.run_wrk(url, body, options.connections, options.seconds * stack.patience)
         cpu_seconds = sum(server.cpu_seconds() for server in servers) - before
         return {
             "requests_per_second": load["requests"] / load["seconds"],
@@ -70,50 +66,10 @@ def measure(stack: Stack, bench: Bench, options: argparse.Namespace) -> dict[str
             server.stop()
 
 
-def await_answer(url: str, body: bytes | None, server: Server) -> bytes:
-    """Ask until there is a 200, and return its body; AbsentError when there is none in time."""
-    deadline = time.monotonic() + _START_SECONDS
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - this machine's own
-    reason: object = "no answer"
-    while time.monotonic() < deadline and server.is_running:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-                return answer.read()
-        except (OSError, urllib.error.HTTPError) as error:
-            reason = error
-        time.sleep(0.02)
-    raise AbsentError(f"it did not answer ({reason}): {server.log_tail()[-400:]}")
-
-
 def check_answer(answer: bytes, bench: Bench, stack: Stack) -> None:
     """AbsentError unless one of the model's labels was given."""
     if not any(f'"{label}"' in answer.decode() for label in bench.labels):
         raise AbsentError(f"{stack.name} answered {answer[:200]!r}, which holds no label")
-
-
-def run_wrk(url: str, body: Path, connections: int, seconds: int) -> dict[str, Any]:
-    """Load `url` with wrk, `connections` at a time; return what wrk.lua printed."""
-    done = subprocess.run(
-        [
-            *("wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", "30s"),
-            *("-s", str(_HERE / "wrk.lua"), url, "--", str(body)),
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def question_text() -> str:
-    """Return a text of 200 words from the sample data, always the same."""
-    words = [
-        word
-        for path in sorted(_SAMPLE.rglob("*.txt"))[::7]
-        for word in path.read_text(encoding="utf-8").split()
-    ]
-    return " ".join(words[:_WORDS])
 
 
 def measure_all(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
@@ -164,7 +120,15 @@ def make_bundle(folder: Path) -> Path:
     bundle = folder / "bundle"
     if not bundle.exists():
         say("training the model on the sample data")
-        command = [sys.executable, "-m", "classifier", "train", _SAMPLE, "--output", bundle]
+        command = [
+            sys.executable,
+            "-m",
+            "classifier",
+            "train",
+            load_tools.SAMPLE,
+            "--output",
+            bundle,
+        ]
         subprocess.run(command, cwd=ROOT / "service", check=True, capture_output=True)
     return bundle
 
@@ -228,13 +192,19 @@ def main() -> int:
     try:
         bench = prepare(output, options.bundle, temporary)
         result = measure_all(bench, options)
+        if not options.only or stacks.OURS in options.only:
+            say("the product alone: batches, overload, a new worker")
+            result["own"] = own_service.measure(bench, options.seconds, options.rounds)
     finally:
         shutil.rmtree(temporary)
     result["medians"] = medians(result["rounds"])
-    result["targets"] = ratios.judge(result["medians"])
+    result["targets"] = ratios.judge(result["medians"], result.get("own"))
     written = output / "serving.json"
     written.write_text(json.dumps(result, indent=1) + "\n")
-    print(table(result["medians"], result["absent"]), ratios.table(result["targets"]), sep="\n\n")
+    print(table(result["medians"], result["absent"]), end="\n\n")
+    if "own" in result:
+        print(json.dumps(result["own"], indent=1), end="\n\n")
+    print(ratios.table(result["targets"]))
     picture = written.with_suffix(".png")
     subprocess.run(
         [bench_environment.ensure(), _HERE / "draw_serving.py", written, picture], check=True

@@ -81,11 +81,21 @@ class Stack:
         return json.dumps(self.question(text)).encode()
 
 
-def _frontdesk(bench: Bench, _: int) -> list[Server]:
+def start_frontdesk(bench: Bench, **more: object) -> list[Server]:
+    """Start the product's Gunicorn as its unit does, with settings of the role and `more`."""
     arguments = ("-m", "gunicorn", "--config", "gunicorn.conf.py")
-    settings = {"APP_WORKERS": WORKERS, "APP_THREADS": THREADS, "APP_BUNDLE_DIR": bench.bundle}
-    settings |= {"APP_RELEASE_ID": "bench", "APP_REQUEST_LOG_PATH": bench.folder / "requests.log"}
-    return [bench.hand_over(*arguments, cwd=_SERVICE, **settings)]
+    settings = {
+        "APP_WORKERS": WORKERS,
+        "APP_THREADS": THREADS,
+        "APP_BUNDLE_DIR": bench.bundle,
+        "APP_RELEASE_ID": "bench",
+        "APP_REQUEST_LOG_PATH": bench.folder / "requests.log",
+    }
+    return [bench.hand_over(*arguments, cwd=_SERVICE, **(settings | more))]
+
+
+def _frontdesk(bench: Bench, _: int) -> list[Server]:
+    return start_frontdesk(bench)
 
 
 def _flask(app: str, *options: object) -> Callable[[Bench, int], list[Server]]:
