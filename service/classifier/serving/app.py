@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, g, request
 from classifier.bundle import BundleError, load
 from classifier.config import ConfigError, Settings
 from classifier.serving.errors import register_error_handlers
+from classifier.serving.json_provider import JsonProvider
 from classifier.serving.predict import Predictor
 from classifier.serving.record import Record
 from classifier.serving.request_log import RequestLog
@@ -20,7 +21,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # would redirect, in HTML, where a 404 is due
-    app.json.ensure_ascii, app.json.compact, app.json.sort_keys = False, True, False
+    app.json = JsonProvider(app)
     app.extensions["serving"] = Serving(
         settings, bundle, Predictor(bundle), RequestLog(settings, bundle.model_id)
     )

@@ -5,13 +5,13 @@ and with nothing after it. None for every other, which the full path then takes 
 it alone refuses, so what is refused, and how, is decided in one place.
 """
 
-import json
 import re
 import time
 from email.utils import formatdate
 
 from classifier.serving.body import parse_json
 from classifier.serving.errors import ApiError
+from classifier.serving.json_provider import to_json
 from classifier.serving.record import Record
 from classifier.serving.requests import check_classify
 from classifier.serving.routes import Serving, answer_classify
@@ -31,7 +31,6 @@ _IDLE_FIELDS = frozenset((b"accept", b"user-agent", b"x-forwarded-for", b"x-forw
 _FIELDS = _IDLE_FIELDS | {b"host", b"content-type", b"content-length", b"connection"}
 _FIELDS |= {b"x-request-id", b"x-request-start"}
 _PATH = "/v1/classify"
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class HotRoute:
@@ -81,7 +80,7 @@ class HotRoute:
             asked = check_classify(value, serving.bundle.limits, serving.settings)
             if len(asked.texts) > 1:  # takes long: not in the thread that reads the sockets
                 return None
-            return f"{_to_json(answer_classify(serving, asked, record))}\n".encode()
+            return to_json(answer_classify(serving, asked, record))
         except ApiError:
             return None
         except Exception:  # noqa: BLE001 - whatever broke, the full path meets it again and tells it
