@@ -7,6 +7,7 @@ import tarfile
 from dataclasses import replace
 
 import activate
+import audit
 import deploy
 import hold
 import layout as layouts
@@ -107,7 +108,7 @@ def test_a_refused_release_leaves_the_old_one_serving_and_no_trace(host, layout,
     assert host.running == {"blue"}
     assert [path.name for path in layout.releases.iterdir()] == ["r01"]
     assert len(store.held(layout)["model"]) == 1
-    assert releases.history(layout)[-1]["event"] == "refused"
+    assert audit.history(layout)[-1]["event"] == "refused"
 
 
 def test_a_first_release_that_is_refused_leaves_nothing_live(host, layout):
@@ -453,7 +454,7 @@ def test_a_release_on_trial_is_withdrawn_to_what_served_before(host, layout):
     assert done == {"changed": True, "release": "r01", "left": "r02"}
     assert (host.live, host.returns_in) == ("r01", None)
     assert releases.mark(layout, "r02") == "rolled_back"
-    assert releases.history(layout)[-1]["why"] == "another host refused it"
+    assert audit.history(layout)[-1]["why"] == "another host refused it"
 
 
 def test_a_first_release_on_trial_is_withdrawn_to_nothing(host, layout):

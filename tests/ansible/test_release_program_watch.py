@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import activate
+import audit
 import deploy
 import overview
 import pytest
@@ -60,7 +61,7 @@ def test_a_breach_returns_to_the_release_before_and_marks_the_new_one_bad(
     assert why in told["why"]
     assert (host.live, host.running) == ("r01", {"blue"})
     assert releases.mark(layout, "r02") == "bad"
-    assert releases.history(layout)[-1]["event"] == "breach"
+    assert audit.history(layout)[-1]["event"] == "breach"
     assert "bad" in overview.as_text(overview.overview(layout))
 
 
@@ -110,7 +111,7 @@ def test_with_nothing_to_return_to_the_breach_is_noted_and_the_release_serves_on
     with pytest.raises(ReleaseError, match="why No good release is there to return to"):
         watch.give_up(layout, "r01", "why")
     assert host.live == "r01"
-    assert releases.history(layout)[-1]["event"] == "breach"
+    assert audit.history(layout)[-1]["event"] == "breach"
 
 
 def test_what_was_marked_bad_is_not_deployed_again_unasked(host, layout, watched):

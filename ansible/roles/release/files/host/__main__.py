@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import deploy
+import diagnose
 import hold
 import overview
 import releases
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     away.add_argument("--why", required=True)
     old = verbs.add_parser("retire", help="stop a slot that was kept warm")
     old.add_argument("slot")
+    verbs.add_parser("diagnose", help="tell what this host logged, for a change that failed")
     eye = verbs.add_parser("watch", help="return from a release when its traffic goes wrong")
     eye.add_argument("release")
     return root
@@ -75,6 +77,7 @@ def act(layout: Layout, args: argparse.Namespace) -> dict:
         "confirm": lambda: rollback.confirm(layout),
         "withdraw": lambda: rollback.withdraw(layout, args.who, args.why),
         "retire": lambda: rollback.retire(layout, args.slot),
+        "diagnose": lambda: diagnose.diagnose(layout),
         "watch": lambda: watch.watch(layout, args.release),
     }[args.verb]()  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import assets
+import audit
 import hold
 import releases
 import signing
@@ -34,6 +35,8 @@ def deploy(  # noqa: PLR0913 - what a call may ask for, by name
     with hold.held(layout, owner, over):
         release = complete(layout, release)
         live = slots.release_in(layout, slots.live(layout))
+        told = {"who": release.who, "reason": owner["reason"], "commit": release.commit,
+                "model": release.model.get("model_id")}  # fmt: skip
         try:
             if is_live(layout, release.parts) and live == (release.id if exact_id else live):
                 releases.mark(
@@ -48,13 +51,13 @@ def deploy(  # noqa: PLR0913 - what a call may ask for, by name
                 activate(layout, release.id, watched=True)
             releases.mark(layout, release.id, "good")
         except (ReleaseError, OSError) as error:
-            releases.record(layout, "refused", release.id, who=release.who, why=str(error))
+            audit.record(layout, "refused", release.id, why=str(error), **told)
             raise
         finally:
             clean(layout)
         seconds = round(time.monotonic() - began, 1)
         slot = slots.live(layout)
-        releases.record(layout, "deploy", release.id, who=release.who, seconds=seconds, slot=slot)
+        audit.record(layout, "deploy", release.id, seconds=seconds, slot=slot, **told)
     return {"changed": True, "release": release.id, "seconds": seconds}
 
 
@@ -70,7 +73,7 @@ def complete(layout: Layout, release: Release) -> Release:
 
 def check_not_bad(layout: Layout, release: Release) -> None:
     """Refuse what was live before and had to go: it would have to go again."""
-    for event in releases.history(layout):
+    for event in audit.history(layout):
         if event["event"] == "breach" and event.get("parts") == release.parts:
             raise ReleaseError(
                 f"This is release {event['release']}, which was marked bad at {event['time']}: "

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import activate
+import audit
 import lease
 import releases
 import rollback
@@ -42,7 +43,7 @@ def overview(layout: Layout) -> dict:
     """Live release, slot, model and the last ten releases with their fate; JSON-ready."""
     slot = slots.live(layout)
     live = activate.live_release(layout)
-    last = releases.listed(layout)[-10:]
+    last, events = releases.listed(layout)[-10:], audit.history(layout)
     return {
         "live": _describe(layout, live) if live else None,
         "slot": slot,
@@ -50,8 +51,9 @@ def overview(layout: Layout) -> dict:
         "lock": lease.holder(),
         "warnings": _warnings(layout, live, slot) if live else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
+        "fates": fates(events)[:10],
         "earlier": rollback.earlier(layout, live) if live else [],
-        "events": releases.history(layout)[-10:],
+        "events": events[-10:],
     }
 
 
@@ -66,12 +68,11 @@ def as_text(found: dict) -> str:
         + (", watched" if found["watched"] else ""),
         f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}",
         "releases   " + "\n           ".join(
-            f"{each['id']}  {each['mark']:<11}  {each['age']:>9}  model {each['model']['model_id']}"
-            for each in found["releases"]
+            f"{each['id']}  {each['fate']:<11}  {each['age']:>10}  model {each['model']}"
+            f"  by {each['who']}  {each['why']}".rstrip()
+            for each in found["fates"]
         ),
     ]  # fmt: skip
-    refused = [each for each in found["events"] if each["event"] == "refused"]
-    lines += [f"refused    {each['release']}  {each['why']}" for each in reversed(refused)]
     if held := found["lock"]:
         lines.append(f"locked     by {held['who']}, to {held['reason']}")
     lines += [f"warning    {each}" for each in found["warnings"]]
@@ -93,27 +94,50 @@ def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
             f"{waiting.release} is on trial: without a confirmation this host returns to "
             f"{waiting.before or 'nothing'}. Deploy again."
         )
+    if since := audit.changed_by_hand(layout):
+        found.append(f"{layout.history} was changed by hand before the line of {since}.")
     damaged = ", ".join(store.damaged(layout, live.parts))
     if damaged:
         found.append(f"Files of the live release were changed by hand ({damaged}): deploy.")
     return found
 
 
+FATES = {"deploy": "good", "refused": "refused", "breach": "bad", "withdrawn": "rolled_back"}
+
+
+def fates(events: list[dict]) -> list[dict]:
+    """What became of each release that was tried here, the latest try first."""
+    found: dict[str, dict] = {}
+    for event in events:
+        if event["event"] == "rollback":
+            for release_id, fate in ((event["left"], "rolled_back"), (event["release"], "good")):
+                if release_id in found:
+                    found[release_id]["fate"] = fate
+        elif event["event"] in FATES:
+            first = {"id": event["release"], "model": event.get("model"), "who": event["who"],
+                     "age": _age_since(event["time"])}  # fmt: skip
+            told = found.pop(event["release"], first)
+            found[event["release"]] = told | {
+                "fate": FATES[event["event"]], "why": event.get("why", "")
+            }  # fmt: skip
+    return list(found.values())[::-1]
+
+
 def _describe(layout: Layout, release: releases.Release) -> dict:
-    created = datetime.fromisoformat(release.created)
-    seconds = int((datetime.now(created.tzinfo) - created).total_seconds())
     return {
         "id": release.id,
         "created": release.created,
-        "age": _age(seconds),
+        "age": _age_since(release.created),
         "who": release.who,
         "commit": release.commit,
-        "model": release.model,
+        "model": {name: value for name, value in release.model.items() if name != "signature"},
         "mark": releases.mark(layout, release.id),
     }
 
 
-def _age(seconds: int) -> str:
+def _age_since(time: str) -> str:
+    then = datetime.fromisoformat(time)
+    seconds = int((datetime.now(then.tzinfo) - then).total_seconds())
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"

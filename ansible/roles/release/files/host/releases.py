@@ -95,22 +95,3 @@ def prune(layout: Layout, spare: set[str]) -> list[str]:
             shutil.rmtree(folder)
             gone.append(folder.name)
     return gone
-
-
-def record(layout: Layout, event: str, release_id: str, **facts: object) -> None:
-    """Append one line to the host's history."""
-    line = json.dumps({"time": now(), "event": event, "release": release_id, **facts})
-    with layout.history.open("a") as stream:
-        stream.write(line + "\n")
-
-
-def history(layout: Layout) -> list[dict]:
-    """The host's history, oldest first; a last line cut off by a crash is left out."""
-    events = []
-    if layout.history.exists():
-        for line in layout.history.read_text().splitlines():
-            try:
-                events.append(json.loads(line))
-            except ValueError:
-                continue  # only a crash in the middle of an append leaves such a line
-    return events

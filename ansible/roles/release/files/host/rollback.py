@@ -2,6 +2,7 @@
 
 import time
 
+import audit
 import hold
 import releases
 import slots
@@ -29,8 +30,8 @@ def rollback(
             activate(layout, target.id)
         releases.mark(layout, current.id, "rolled_back")
         releases.mark(layout, target.id, "good")
-        releases.record(layout, "rollback", target.id, who=owner["who"], left=current.id,
-                        slot=slots.live(layout))  # fmt: skip
+        audit.record(layout, "rollback", target.id, who=owner["who"], left=current.id,
+                     reason=owner["reason"], slot=slots.live(layout))  # fmt: skip
     seconds = round(time.monotonic() - began, 1)
     return {"changed": True, "release": target.id, "left": current.id, "seconds": seconds}
 
@@ -95,7 +96,7 @@ def withdraw(layout: Layout, who: str, why: str) -> dict:
             if (layout.releases / release_id).exists():
                 releases.mark(layout, release_id, mark)
         trial.end(layout)
-        releases.record(layout, "withdrawn", held.release, who=who, why=why, back_to=held.before)
+        audit.record(layout, "withdrawn", held.release, who=who, why=why, back_to=held.before)
     return {"changed": True, "release": held.before, "left": held.release}
 
 

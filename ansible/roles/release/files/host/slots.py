@@ -146,6 +146,7 @@ def gate(layout: Layout, slot: str, release_id: str, seconds: float) -> dict:
         raise ReleaseError(
             f"The candidate failed its gate: {failure.get('cause', 'no cause given')}",
             expected=failure.get("expected"), got=failure.get("got"), log=journal(slot, began),
+            gate=verdict,
         )  # fmt: skip
     return verdict
 

@@ -6,6 +6,7 @@ connected for a bad release to go.
 
 import time
 
+import audit
 import hold
 import releases
 import slots
@@ -41,7 +42,7 @@ def give_up(layout: Layout, release_id: str, why: str) -> dict:
             return {"changed": False, "watched": release_id, "end": "another release serves"}
         back_to = (earlier(layout, release) or [None])[-1]
         if back_to is None:
-            releases.record(layout, "breach", release_id, who="this host", why=why, back_to=None)
+            audit.record(layout, "breach", release_id, who="this host", why=why, back_to=None)
             raise ReleaseError(f"{why} No good release is there to return to.")
         if slots.release_in(layout, slots.idle(layout)) == back_to and slots.is_running(
             slots.idle(layout)
@@ -50,7 +51,7 @@ def give_up(layout: Layout, release_id: str, why: str) -> dict:
         else:
             activate(layout, back_to)
         releases.mark(layout, release_id, "bad")
-        releases.record(layout, "breach", release_id, who="this host", why=why, back_to=back_to,
+        audit.record(layout, "breach", release_id, who="this host", why=why, back_to=back_to,
                         parts=release.parts)  # fmt: skip
         slots.empty(layout, slot)
     return {"changed": True, "release": back_to, "left": release_id, "why": why}
