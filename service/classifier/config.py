@@ -13,6 +13,8 @@ NUMBER_RANGES = {
     "threads": (1, 64),
     "timeout_seconds": (1, 3_600),
     "request_log_limit_mb": (1, 65_536),
+    "stream_limit_mb": (1, 65_536),
+    "feedback_limit_mb": (1, 65_536),
 }
 
 
@@ -38,6 +40,10 @@ class Settings:
     request_log_path: Path | None = None
     request_log_limit_mb: int = 64
     log_texts: bool = False
+    stream_limit_mb: int = 1024
+    feedback_path: Path | None = None
+    feedback_limit_mb: int = 64
+    api_keys_path: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -21,6 +21,10 @@ def test_every_setting_is_read():
         "APP_REQUEST_LOG_PATH": "/var/log/frontdesk/requests.log",
         "APP_REQUEST_LOG_LIMIT_MB": "9",
         "APP_LOG_TEXTS": "1",
+        "APP_STREAM_LIMIT_MB": "10",
+        "APP_FEEDBACK_PATH": "/var/lib/frontdesk/feedback.jsonl",
+        "APP_FEEDBACK_LIMIT_MB": "11",
+        "APP_API_KEYS_PATH": "/etc/frontdesk/api_keys",
         "PATH": "/usr/bin",
     }
     assert Settings.from_environment(environment) == Settings(
@@ -34,6 +38,10 @@ def test_every_setting_is_read():
         request_log_path=Path("/var/log/frontdesk/requests.log"),
         request_log_limit_mb=9,
         log_texts=True,
+        stream_limit_mb=10,
+        feedback_path=Path("/var/lib/frontdesk/feedback.jsonl"),
+        feedback_limit_mb=11,
+        api_keys_path=Path("/etc/frontdesk/api_keys"),
     )
 
 

@@ -9,10 +9,13 @@ from classifier.bundle import BundleError, load
 from classifier.config import ConfigError, Settings
 from classifier.serving.errors import register_error_handlers
 from classifier.serving.json_provider import JsonProvider
+from classifier.serving.feedback import Feedback
+from classifier.serving.keys import ApiKeys
 from classifier.serving.predict import Predictor
 from classifier.serving.record import Record
 from classifier.serving.request_log import RequestLog
 from classifier.serving.routes import Serving, routes
+from classifier.serving.stream import Streams
 
 
 def create_app(settings: Settings) -> Flask:
@@ -23,7 +26,13 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False  # would redirect, in HTML, where a 404 is due
     app.json = JsonProvider(app)
     app.extensions["serving"] = Serving(
-        settings, bundle, Predictor(bundle), RequestLog(settings, bundle.model_id)
+        settings,
+        bundle,
+        Predictor(bundle),
+        RequestLog(settings, bundle.model_id),
+        Feedback(settings, bundle.model_id),
+        Streams(settings.threads),
+        ApiKeys(settings.api_keys_path),
     )
     app.before_request(_begin_request)
     app.after_request(_finish_response)
@@ -44,6 +53,10 @@ def _begin_request() -> None:
     route = "" if request.url_rule is None else request.url_rule.rule
     headers = request.headers
     g.record = Record(headers.get("X-Request-ID", ""), headers.get("X-Request-Start"), route)
+    if request.path.startswith("/v1/"):
+        serving: Serving = current_app.extensions["serving"]
+        if name := serving.keys.check(request):
+            g.record.facts["key"] = name
 
 
 def _finish_response(response: Response) -> Response:

@@ -1,6 +1,7 @@
 """The body of a request: read whole within its limit, and parsed as strict JSON."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from flask import Request
@@ -8,10 +9,12 @@ from gunicorn.http.errors import ParseException
 
 from classifier.serving.errors import ApiError, shorten
 
+_PIECE_BYTES = 65_536
+
 
 def read_json(request: Request, limit_bytes: int) -> Any:
     """Return the JSON value that is the body of `request`; ApiError names what is wrong."""
-    _check_headers(request)
+    check_headers(request, "application/json")
     return parse_json(read_body(request, limit_bytes), "the body")
 
 
@@ -51,8 +54,7 @@ def read_body(request: Request, limit_bytes: int) -> bytes:
     try:
         data = request.environ["wsgi.input"].read(limit_bytes + 1)
     except (OSError, ParseException) as error:
-        message = "the body is malformed or ended early; send it again"
-        raise ApiError(400, "body_unreadable", message) from error
+        raise _unreadable() from error
     if len(data) > limit_bytes:
         raise _too_large(limit_bytes)
     if announced is not None and len(data) != announced:
@@ -61,16 +63,37 @@ def read_body(request: Request, limit_bytes: int) -> bytes:
     return data
 
 
-def _check_headers(request: Request) -> None:
+def read_pieces(request: Request) -> Iterator[bytes]:
+    """Yield the body piece by piece, however long it is; ApiError when it ends early."""
+    announced, found = request.content_length, 0
+    if announced is None and not request.environ.get("wsgi.input_terminated"):
+        return  # as above
+    try:
+        while piece := request.environ["wsgi.input"].read(_PIECE_BYTES):
+            found += len(piece)
+            yield piece
+    except (OSError, ParseException) as error:
+        raise _unreadable() from error
+    if announced is not None and found != announced:
+        raise _unreadable()
+
+
+def check_headers(request: Request, mimetype: str) -> None:
+    """Refuse a body of another type than `mimetype`, or one that is not plain UTF-8."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
+    if request.mimetype != mimetype or charset not in ("utf-8", "utf8"):
         found = shorten(request.headers.get("Content-Type", ""))
-        message = f"Content-Type is {found}; send application/json in UTF-8"
+        message = f"Content-Type is {found}; send {mimetype} in UTF-8"
         raise ApiError(415, "unsupported_media_type", message)
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         message = f"Content-Encoding is {shorten(encoding)}; send the body as it is"
         raise ApiError(415, "unsupported_encoding", message)
+
+
+def _unreadable() -> ApiError:
+    message = "the body is malformed or ended early; send it again"
+    return ApiError(400, "body_unreadable", message)
 
 
 def _too_large(limit_bytes: int) -> ApiError:

@@ -1,6 +1,7 @@
 """Every error the application answers with: one JSON shape, one line, and what to do next."""
 
 import re
+from collections.abc import Mapping
 
 from flask import Flask, Response, current_app, g, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -9,9 +10,12 @@ from werkzeug.exceptions import HTTPException
 class ApiError(Exception):
     """A request that is refused: HTTP status, snake_case code, one line with the value."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
+        self.headers = headers or {}
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -37,7 +41,9 @@ def shorten(value: str, most: int = 60) -> str:
 
 
 def _answer_api_error(error: ApiError) -> Response:
-    return error_response(error.status, error.code, error.message)
+    response = error_response(error.status, error.code, error.message)
+    response.headers.update(error.headers)
+    return response
 
 
 def _answer_http_exception(error: HTTPException) -> Response:

@@ -8,9 +8,12 @@ from classifier.bundle import Bundle, Limits
 from classifier.config import Settings
 from classifier.serving.body import read_json
 from classifier.serving.errors import ApiError, shorten
+from classifier.serving.record import REQUEST_ID_PATTERN
 
 CLASSIFY_KEYS = ("text", "texts", "top", "threshold")
+LINE_KEYS = ("text", "top", "threshold", "id")
 EXPLAIN_KEYS = ("text", "label")
+FEEDBACK_KEYS = ("request_id", "label")
 JSON_TYPES = {
     dict: "an object",
     list: "a list",
@@ -53,11 +56,33 @@ def check_classify(value: Any, limits: Limits, settings: Settings) -> ClassifyRe
         texts = [check_text(body["text"], "text", limits)]
     else:
         texts = _checked_texts(body["texts"], limits)
-    top = _checked_top(body["top"]) if "top" in body else None
-    threshold = settings.threshold
-    if "threshold" in body:
-        threshold = _checked_threshold(body["threshold"])
-    return ClassifyRequest(texts, top, threshold)
+    return ClassifyRequest(texts, *_read_options(body, settings))
+
+
+def read_line(line: Any, limits: Limits, settings: Settings) -> ClassifyRequest:
+    """Return what a line of a stream asks for: {"text": "..."}, with an "id" of any scalar."""
+    body = _checked_object(line, LINE_KEYS, "the line")
+    if isinstance(body.get("id"), dict | list):
+        raise _wrong_type("id", body["id"], "a string, a number, a boolean or null")
+    if "text" not in body:
+        raise ApiError(400, "text_missing", "the line has no text; send text")
+    texts = [check_text(body["text"], "text", limits)]
+    return ClassifyRequest(texts, *_read_options(body, settings))
+
+
+def read_feedback(request: Request, labels: tuple[str, ...], limit_bytes: int) -> tuple[str, str]:
+    """Return which request was answered wrongly, or rightly, and the right label for it."""
+    body = _checked_object(read_json(request, limit_bytes), FEEDBACK_KEYS)
+    for key in FEEDBACK_KEYS:
+        if key not in body:
+            raise ApiError(400, f"{key}_missing", f"no {key} is given; send request_id and label")
+    request_id = body["request_id"]
+    if not isinstance(request_id, str):
+        raise _wrong_type("request_id", request_id, "a string")
+    if not REQUEST_ID_PATTERN.fullmatch(request_id):
+        message = f"request_id is {shorten(request_id)}; send the one of an answer"
+        raise ApiError(400, "request_id_malformed", message)
+    return request_id, check_label(body["label"], labels)
 
 
 def read_explain(request: Request, bundle: Bundle, body_limit_bytes: int) -> ExplainRequest:
@@ -99,9 +124,16 @@ def check_text(text: Any, where: str, limits: Limits) -> str:
     return text
 
 
-def _checked_object(body: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+def _read_options(body: dict[str, Any], settings: Settings) -> tuple[int | None, float]:
+    top = _checked_top(body["top"]) if "top" in body else None
+    if "threshold" in body:
+        return top, _checked_threshold(body["threshold"])
+    return top, settings.threshold
+
+
+def _checked_object(body: Any, keys: tuple[str, ...], where: str = "the body") -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise _wrong_type("the body", body, "an object")
+        raise _wrong_type(where, body, "an object")
     for key in body.keys() - set(keys):  # the first is told, if there is one
         message = f"{shorten(key)} is not a key of this request; the keys are {', '.join(keys)}"
         raise ApiError(400, "unknown_key", message)

@@ -5,17 +5,26 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, current_app, g, request
+from flask import Blueprint, Response, current_app, g, request
 
 from classifier.bundle import Bundle
 from classifier.config import Settings
 from classifier.serving.answers import answer_of
+from classifier.serving.body import check_headers
 from classifier.serving.errors import ApiError
 from classifier.serving.explain import explain as explain_text
+from classifier.serving.feedback import Feedback
+from classifier.serving.keys import ApiKeys
 from classifier.serving.predict import Predictor
 from classifier.serving.record import Record
 from classifier.serving.request_log import RequestLog
-from classifier.serving.requests import ClassifyRequest, read_classify, read_explain
+from classifier.serving.requests import (
+    ClassifyRequest,
+    read_classify,
+    read_explain,
+    read_feedback,
+)
+from classifier.serving.stream import MIMETYPE, LineAnswers, Streams, read_file
 
 UNPUBLISHED = ("golden", "files", "format", "card_sha256")  # parts of the card for machines
 
@@ -30,6 +39,9 @@ class Serving:
     bundle: Bundle
     predictor: Predictor
     request_log: RequestLog
+    feedback: Feedback
+    streams: Streams
+    keys: ApiKeys
     identity: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,6 +66,30 @@ def answer_classify(serving: Serving, asked: ClassifyRequest, record: Record) ->
     results = [answer_of(each, asked.top, asked.threshold) for each in predictions]
     record.note_answers(asked.texts, results, model_seconds)
     return {"results": results, **serving.identity, "request_id": record.request_id}
+
+
+@routes.post("/v1/classify/stream")
+def classify_stream() -> Response:
+    """Label texts line by line, for as long as lines come."""
+    serving = _serving()
+    check_headers(request, MIMETYPE)
+    lines = LineAnswers(serving.predictor, serving.bundle, serving.settings)
+    with serving.streams.place() as place:
+        answers = lines.answer(request)
+        response = Response(read_file(answers), mimetype=MIMETYPE)
+        response.call_on_close(answers.close)
+        response.call_on_close(place.pop_all().close)
+    g.record.facts.update(texts=lines.answered, refused_lines=lines.refused)
+    return response
+
+
+@routes.post("/v1/feedback")
+def take_feedback() -> dict[str, Any]:
+    """Keep the right label for a request."""
+    serving = _serving()
+    limit_bytes = serving.settings.body_limit_bytes
+    serving.feedback.keep(*read_feedback(request, serving.bundle.labels, limit_bytes))
+    return {"kept": True, **_identity(serving)}
 
 
 @routes.post("/v1/explain")
