@@ -135,6 +135,11 @@ def test_each_request_is_one_line_in_the_bounded_log_without_its_text(host, ask)
     assert f"{name}x" not in log.content_string
 
 
+def test_the_hashes_of_keys_are_for_the_classifier_alone(host):
+    keys = host.file("/etc/frontdesk/api_keys")
+    assert (keys.user, keys.group, keys.mode) == ("root", "frontdesk", 0o640)
+
+
 def test_the_whole_stack_stays_small(host, live_slot):
     main = host.check_output(
         f"systemctl show --value --property MainPID classifier@{live_slot}.service"

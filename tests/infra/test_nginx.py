@@ -102,6 +102,27 @@ def test_several_texts_are_classified_in_order(ask):
     assert [result["label"] for result in answer.json["results"]] == ["login", "billing"]
 
 
+def test_a_stream_of_texts_is_answered_line_by_line(host, ask):
+    host.check_output(
+        'for n in $(seq 3000); do echo \'{"id": \'$n\', "text": "I forgot my password"}\'; done'
+        " > /tmp/lines"
+    )
+    answer = ask("/v1/classify/stream", "--upload-file", "/tmp/lines", "--request", "POST",
+                 "--header", "Content-Type: application/x-ndjson")  # fmt: skip
+    assert answer.status == 200
+    lines = [json.loads(line) for line in answer.body.splitlines()]
+    assert [line["id"] for line in lines] == list(range(1, 3001))
+    assert {line["label"] for line in lines} == {"login"}
+
+
+def test_feedback_is_kept(host, ask):
+    body = json.dumps({"request_id": uuid.uuid4().hex, "label": "billing"})
+    assert ask("/v1/feedback", "--json", body).status == 200
+    kept = host.file("/var/lib/frontdesk/feedback.jsonl")
+    assert (kept.user, kept.mode) == ("frontdesk", 0o640)
+    assert json.loads(body).items() <= json.loads(kept.content_string.splitlines()[-1]).items()
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/model"])
 def test_the_application_tells_how_it_is(ask, path):
     assert ask(path).status == 200
@@ -164,6 +185,11 @@ def test_every_answer_carries_the_security_headers(ask, path):
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert {policy[name] for name in CSP_SOURCES} == {"'self'"}
+
+
+def test_other_origins_are_not_let_in(ask):
+    headers = ask("/v1/model", "--header", "Origin: https://a.example").headers
+    assert [name for name in headers if name.startswith("access-control")] == []
 
 
 @pytest.mark.parametrize(("sent", "kept"), [("abc-1.2_3", True), ("two words", False)])
