@@ -107,8 +107,9 @@ def test_a_stream_of_texts_is_answered_line_by_line(host, ask):
         'for n in $(seq 3000); do echo \'{"id": \'$n\', "text": "I forgot my password"}\'; done'
         " > /tmp/lines"
     )
-    answer = ask("/v1/classify/stream", "--upload-file", "/tmp/lines", "--request", "POST",
-                 "--header", "Content-Type: application/x-ndjson")  # fmt: skip
+    headers = ["--header", "Content-Type: application/x-ndjson", "--header", "Expect:"]
+    options = ["--upload-file", "/tmp/lines", "--request", "POST", *headers]
+    answer = ask("/v1/classify/stream", *options)
     assert answer.status == 200
     lines = [json.loads(line) for line in answer.body.splitlines()]
     assert [line["id"] for line in lines] == list(range(1, 3001))
