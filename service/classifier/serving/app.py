@@ -8,8 +8,8 @@ from flask import Flask, Response, current_app, g, request
 from classifier.bundle import BundleError, load
 from classifier.config import ConfigError, Settings
 from classifier.serving.errors import register_error_handlers
-from classifier.serving.json_provider import JsonProvider
 from classifier.serving.feedback import Feedback
+from classifier.serving.json_provider import JsonProvider
 from classifier.serving.keys import ApiKeys
 from classifier.serving.predict import Predictor
 from classifier.serving.record import Record
