@@ -24,6 +24,12 @@ def deploy(run, root, *options):
         ("clasifier_workers=3", ["Unknown variable clasifier_workers: did", "classifier_workers?"]),
         ("nginx_colour=red", ["Unknown variable nginx_colour: no role takes it", "nginx_errors"]),
         ("app_body_limit=5", ["Unknown variable app_body_limit", "app_body_limit_bytes"]),
+        (
+            "release_batch=many",
+            ["release_batch is many", "a number of hosts (1 or more) or a percent"],
+        ),
+        ("release_batch=0", ["release_batch is 0", "a number of hosts"]),
+        ("release_batch=150%", ["release_batch is 150%", "(1% to 100%)"]),
         ("nginx_listen_port=eighty", ["nginx_listen_port", "int"]),
         ("classifier_workers=many", ["classifier_workers", "int"]),
     ],

@@ -46,6 +46,7 @@ def overview(layout: Layout) -> dict:
     last, events = releases.listed(layout)[-10:], audit.history(layout)
     return {
         "live": _describe(layout, live) if live else None,
+        "live_id": live.id if live else None,
         "slot": slot,
         "watched": bool(live) and slots.is_watched(),
         "lock": lease.holder(),
