@@ -1,0 +1,188 @@
+"""Where moto forgives or lacks what AWS does not: corrected here, once a process.
+
+These reach into moto's internals, so another minor version of moto is refused.
+"""
+
+import copy
+import functools
+import itertools
+import threading
+
+import moto
+from moto.ec2 import utils
+from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
+from moto.ec2.models import (
+    amis,
+    elastic_block_store,
+    elastic_ip_addresses,
+    instances,
+    security_groups,
+)
+from moto.ec2.models import elastic_network_interfaces as interfaces
+
+CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64,
+         "stopped": 80}  # fmt: skip
+ADDRESSES = (f"198.18.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255)))
+NO_TOKEN = "ABCDE"  # noqa: S105 - what moto calls a launch without a token
+GONE = ("terminated", "shutting-down")
+
+
+class Pace:
+    """How long a change of an instance's state takes, in seconds."""
+
+    seconds = 0.05
+
+
+def apply():
+    """Correct moto once; a repeated call changes nothing."""
+    if not moto.__version__.startswith("5.2."):
+        raise RuntimeError(f"moto {moto.__version__}: these corrections were made for 5.2")
+    if not getattr(instances.Instance, "corrected", False):
+        instances.Instance.corrected = True
+        for correct in (_states, _launches, _dependencies, _images, _addresses):
+            correct()
+
+
+def _replace(owner, name):
+    """Decorate a function that is given the original as well, and put it in its place."""
+
+    def put(replacement):
+        setattr(owner, name, functools.partialmethod(replacement, getattr(owner, name)))
+        return replacement
+
+    return put
+
+
+def _enter(instance, transient, final):
+    """Let an instance pass through a state into another one."""
+    instance._state = instances.InstanceState(transient, CODES[transient])
+    turn = instance.turn = object()
+
+    def settle():
+        if instance.turn is turn:  # nothing else was asked of it meanwhile
+            instance._state = instances.InstanceState(final, CODES[final])
+
+    timer = threading.Timer(Pace.seconds, settle)
+    timer.daemon = True
+    timer.start()
+
+
+def _expect(instance, *states, action):
+    if instance.state not in states:
+        raise EC2ClientError(
+            "IncorrectInstanceState",
+            f"The instance '{instance.id}' is not in a state from which it can be {action}.",
+        )
+
+
+def _states():
+    @_replace(instances.Instance, "start")
+    def start(self, original):
+        _expect(self, "stopped", "running", "pending", action="started")
+        before = original(self)
+        if before.name == "stopped":
+            _enter(self, "pending", "running")
+        for address in self.ec2_backend.addresses:  # moto forgets it while stopped
+            if address.instance is self:
+                self.nics[0].public_ip = address.public_ip
+        return before
+
+    @_replace(instances.Instance, "stop")
+    def stop(self, original):
+        _expect(self, "running", "pending", "stopping", "stopped", action="stopped")
+        before = original(self)
+        if before.name != "stopped":
+            _enter(self, "stopping", "stopped")
+        return before
+
+    @_replace(instances.Instance, "terminate")
+    def terminate(self, original):
+        if self.state in GONE:
+            return copy.copy(self._state)
+        before = original(self)
+        for address in self.ec2_backend.addresses:  # AWS disassociates it
+            if address.instance is self:
+                address.instance = address.eni = address.association_id = None
+        _enter(self, "shutting-down", "terminated")
+        return before
+
+    @_replace(instances.Instance, "reboot")
+    def reboot(self, original):
+        _expect(self, "running", action="rebooted")
+        original(self)
+
+    @_replace(instances.InstanceBackend, "modify_instance_attribute")
+    def modify(self, original, instance_id, key, value):
+        instance = self.get_instance(instance_id)
+        if key == "instance_type":
+            _expect(instance, "stopped", action="resized")
+        if key == "disable_api_termination":
+            value = str(value).lower() == "true"
+        return original(self, instance_id, key, value)
+
+
+def _launches():
+    @_replace(instances.InstanceBackend, "run_instances")
+    def run(self, original, *arguments, **options):
+        tokens = self.__dict__.setdefault("launches", {})
+        token = options.get("client_token")
+        if token != NO_TOKEN and token in tokens:
+            return tokens[token]
+        reservation = tokens[token] = original(self, *arguments, **options)
+        for instance in reservation.instances:
+            _enter(instance, "pending", "running")
+        return reservation
+
+
+def _dependencies():
+    @_replace(security_groups.SecurityGroupBackend, "delete_security_group")
+    def delete(self, original, name=None, group_id=None):
+        users = [
+            instance
+            for instance in self.all_instances()
+            if instance.state not in ("terminated",)
+            and any(group_id in (group.id, group.name) for group in instance.security_groups)
+        ]
+        if users:
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        return original(self, name, group_id)
+
+
+def _images():
+    @_replace(amis.AmiBackend, "create_image")
+    def create(self, original, instance_id, name, description, *, tag_specifications):
+        if any(image.name == name and image.owner_id == self.account_id
+               for image in self.amis.values()):  # fmt: skip
+            raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
+        by_kind = {each["ResourceType"]: each for each in tag_specifications}
+        snapshot_tags = by_kind.pop("snapshot", {"Tags": []})["Tags"]
+        tags = list(by_kind.values())
+        image = original(self, instance_id, name, description, tag_specifications=tags)
+        image.ebs_snapshot.add_tags({tag["Key"]: tag["Value"] for tag in snapshot_tags})
+        image.state = "pending"
+        timer = threading.Timer(Pace.seconds, lambda: setattr(image, "state", "available"))
+        timer.daemon = True
+        timer.start()
+        return image
+
+    @_replace(elastic_block_store.Volume, "__init__")
+    def volume(self, original, *arguments, **options):
+        original(self, *arguments, **options)
+        self.multi_attach_enabled = False
+
+
+def _addresses():
+    for module, name in ((elastic_ip_addresses, "random_ip"), (interfaces, "random_public_ip")):
+        setattr(module, name, lambda: next(ADDRESSES))
+    for table in (utils.EC2_RESOURCE_TO_PREFIX, utils.EC2_PREFIX_TO_RESOURCE):
+        for key, value in list(table.items()):
+            if key == "vpc-elastic-ip":
+                table["elastic-ip"] = value
+            if value == "vpc-elastic-ip":
+                table[key] = "elastic-ip"
+
+    @_replace(elastic_ip_addresses.ElasticAddressBackend, "release_address")
+    def release(self, original, address=None, allocation_id=None):
+        if allocation_id and self.address_by_allocation([allocation_id])[0].association_id:
+            raise EC2ClientError("InvalidIPAddress.InUse", f"Address {allocation_id} is in use.")
+        return original(self, address, allocation_id)
