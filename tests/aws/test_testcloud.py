@@ -36,7 +36,7 @@ def refusal(action, **options):
 
 
 def test_an_instance_passes_through_its_states(client):
-    Pace.seconds = 0.5
+    Pace.seconds = 1.5
     instance = launch(client)
     assert state(client, instance) == "pending"
     assert settled(client, instance, "running") == "running"

@@ -17,8 +17,10 @@ from moto.ec2.models import (
     elastic_ip_addresses,
     instances,
     security_groups,
+    tags,
 )
 from moto.ec2.models import elastic_network_interfaces as interfaces
+from moto.ec2.responses.key_pairs import KeyPairs
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64,
          "stopped": 80}  # fmt: skip
@@ -39,7 +41,7 @@ def apply():
         raise RuntimeError(f"moto {moto.__version__}: these corrections were made for 5.2")
     if not getattr(instances.Instance, "corrected", False):
         instances.Instance.corrected = True
-        for correct in (_states, _launches, _dependencies, _images, _addresses):
+        for correct in (_states, _launches, _dependencies, _images, _addresses, _tags):
             correct()
 
 
@@ -121,6 +123,31 @@ def _states():
         return original(self, instance_id, key, value)
 
 
+def _tags():
+    @_replace(tags.TagBackend, "describe_tags")
+    def describe(self, original, filters=None):
+        """AWS forgets the tags of what was deleted; moto does not."""
+        groups = [group for each in self.groups.values() for group in each]
+        there = {*self.volumes, *groups, *(key.id for key in self.key_pairs.values()),
+                 *(address.allocation_id for address in self.addresses), *self.amis,
+                 *self.snapshots}  # fmt: skip
+        forgets = ("vol-", "sg-", "key-", "eipalloc-", "ami-", "snap-")
+        return [
+            tag
+            for tag in original(self, filters)
+            if not tag["resource_id"].startswith(forgets) or tag["resource_id"] in there
+        ]
+
+    @_replace(KeyPairs, "delete_key_pair")
+    def delete_key_pair(self, original):
+        """moto knows key pairs by their names alone."""
+        wanted = self._get_param("KeyPairId")
+        for name, pair in list(self.ec2_backend.key_pairs.items()):
+            if pair.id == wanted:
+                self.ec2_backend.delete_key_pair(name)
+        return original(self)
+
+
 def _launches():
     @_replace(instances.InstanceBackend, "run_instances")
     def run(self, original, *arguments, **options):
@@ -156,8 +183,8 @@ def _images():
             raise EC2ClientError("InvalidAMIName.Duplicate", f"AMI name {name} is already in use")
         by_kind = {each["ResourceType"]: each for each in tag_specifications}
         snapshot_tags = by_kind.pop("snapshot", {"Tags": []})["Tags"]
-        tags = list(by_kind.values())
-        image = original(self, instance_id, name, description, tag_specifications=tags)
+        kept = list(by_kind.values())
+        image = original(self, instance_id, name, description, tag_specifications=kept)
         image.ebs_snapshot.add_tags({tag["Key"]: tag["Value"] for tag in snapshot_tags})
         image.state = "pending"
         timer = threading.Timer(Pace.seconds, lambda: setattr(image, "state", "available"))

@@ -1,5 +1,6 @@
 """The test cloud's front: one HTTP port, a log of every call, and faults on demand."""
 
+import functools
 import io
 import itertools
 import logging
@@ -11,11 +12,13 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 os.environ.update(
+    MOTO_EC2_LOAD_DEFAULT_AMIS="false",  # a thousand, each made anew for every test
     MOTO_ENABLE_AMI_VALIDATION="1",
     MOTO_ENABLE_KEYPAIR_VALIDATION="1",
     MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION="1",
 )
 
+import boto3
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models.amis import Ami
@@ -102,6 +105,14 @@ class Cloud:
             "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
             "NO_PROXY": "127.0.0.1",
         }  # fmt: skip
+
+    @functools.cache  # noqa: B019 - one cloud lives as long as the tests
+    def client(self, service):
+        """A boto3 client of this cloud, whatever the environment says."""
+        secret = self.environment["AWS_SECRET_ACCESS_KEY"]
+        return boto3.client(service, region_name=REGION, endpoint_url=self.url,
+                            aws_access_key_id="FKIAIOSFODNN7EXAMPLE",
+                            aws_secret_access_key=secret)  # fmt: skip
 
     @property
     def ec2(self):

@@ -1,0 +1,49 @@
+"""Who asks: clients that give up in time, and an account that is the stack's."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import boto3
+from botocore.config import Config
+
+from .errors import Ec2Error
+from .stack import Stack
+
+# Four attempts of at most 10 s: an answer or a refusal within a minute
+PATIENCE = Config(
+    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}
+)
+
+
+class Account:
+    """AWS, seen from one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._session = boto3.session.Session(region_name=stack.region)
+
+    @cached_property
+    def ec2(self):
+        return self._session.client("ec2", config=PATIENCE)
+
+    @cached_property
+    def iam(self):
+        return self._session.client("iam", config=PATIENCE)
+
+    @cached_property
+    def number(self) -> str:
+        """The account's number; Ec2Error for the root user and for an account not the stack's."""
+        caller = self._session.client("sts", config=PATIENCE).get_caller_identity()
+        number, pinned = caller["Account"], self.stack.pinned()
+        if caller["Arn"].endswith(":root"):
+            raise Ec2Error(
+                f"These are the root user's credentials of account {number}. "
+                "Take those of a user or role."
+            )
+        if pinned.get("account", number) != number:
+            raise Ec2Error(
+                f"These credentials are of account {number}, but the stack {self.stack.stack} "
+                f"belongs to {pinned['account']} ({self.stack.state_path}). Take other credentials."
+            )
+        return number

@@ -1,0 +1,106 @@
+"""What a stack costs, by the table that the role plans with: US dollars, no traffic, no taxes."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import yaml
+
+from .account import Account
+from .errors import Ec2Error
+from .finding import described, instances
+from .stack import ROLE
+
+HOURS_PER_MONTH = 730
+
+
+class Prices:
+    """The table of one region."""
+
+    def __init__(self, region: str) -> None:
+        table = yaml.safe_load((ROLE / "files/prices.yml").read_text())
+        if region not in table["regions"]:
+            raise Ec2Error(
+                f"No prices are known for {region}, only for {', '.join(table['regions'])}. "
+                "Add it to ansible/roles/ec2_instance/files/prices.yml."
+            )
+        self.date, self.address_hour = str(table["date"]), table["address_hour"]
+        self.architectures = table["architectures"]
+        self.region, self.types = region, table["regions"][region]["hour"]
+        self.disk_gb_hour = table["regions"][region]["disk_gb_month"] / HOURS_PER_MONTH
+        self.snapshot_gb_hour = table["regions"][region]["snapshot_gb_month"] / HOURS_PER_MONTH
+
+    def hour(self, instance_type: str) -> float:
+        if instance_type not in self.types:
+            raise Ec2Error(
+                f"The instance type {instance_type} has no price in {self.region}; "
+                f"known are {', '.join(self.types)}. "
+                "Add it to ansible/roles/ec2_instance/files/prices.yml."
+            )
+        return self.types[instance_type]
+
+    def architecture(self, instance_type: str) -> str:
+        self.hour(instance_type)
+        return self.architectures[instance_type.partition(".")[0]]
+
+
+def cost(account: Account, now: datetime | None = None) -> list[dict]:
+    """A row a thing that costs: {what, id, hour, month, accrued}, in dollars.
+
+    Accrued is a lower bound: of an instance its last run, of disks and snapshots their whole life,
+    of a kept address the instance's life, since AWS does not tell when it was taken.
+    """
+    now, prices = now or datetime.now(UTC), Prices(account.stack.region)
+    rows, first = [], now
+    for each in instances(account):
+        runs, hours = _last_run(each, now)
+        hourly = prices.hour(each["InstanceType"])
+        state = each["State"]["Name"]
+        rows.append(_row(f"{each['InstanceType']}, {state}", each["InstanceId"],
+                         hourly if runs else 0, hourly * hours))  # fmt: skip
+        if runs and each.get("PublicIpAddress") and not _is_kept(account, each):
+            price = prices.address_hour
+            rows.append(_row("address", each["PublicIpAddress"], price, price * hours))
+    for each in described(account, "volume"):
+        first = min(first, each["CreateTime"])
+        price = each["Size"] * prices.disk_gb_hour
+        rows.append(_row(f"disk {each['Size']} GB", each["VolumeId"], price,
+                         price * _hours(now - each["CreateTime"])))  # fmt: skip
+    for each in described(account, "snapshot", OwnerIds=["self"]):
+        price = each["VolumeSize"] * prices.snapshot_gb_hour
+        rows.append(_row(f"snapshot {each['VolumeSize']} GB at most", each["SnapshotId"], price,
+                         price * _hours(now - each["StartTime"])))  # fmt: skip
+    for each in described(account, "address"):
+        price = prices.address_hour
+        rows.append(_row("kept address", each["PublicIp"], price, price * _hours(now - first)))
+    return rows
+
+
+def total(rows: list[dict]) -> dict:
+    return {key: round(sum(row[key] for row in rows), 4) for key in ("hour", "month", "accrued")}
+
+
+def _row(what: str, identity: str, hourly: float, accrued: float) -> dict:
+    return {"what": what, "id": identity, "hour": round(hourly, 4),
+            "month": round(hourly * HOURS_PER_MONTH, 2), "accrued": round(accrued, 4)}  # fmt: skip
+
+
+def _last_run(instance: dict, now: datetime) -> tuple[bool, float]:
+    """Whether it costs now, and the hours of its last run."""
+    if instance["State"]["Name"] in ("running", "pending"):
+        return True, _hours(now - instance["LaunchTime"])
+    ended = re.search(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", instance["StateTransitionReason"])
+    if ended is None:
+        return False, 0.0
+    stopped = datetime.strptime(ended[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return False, max(0.0, _hours(stopped - instance["LaunchTime"]))
+
+
+def _is_kept(account: Account, instance: dict) -> bool:
+    kept = [each["PublicIp"] for each in described(account, "address")]
+    return instance["PublicIpAddress"] in kept
+
+
+def _hours(duration) -> float:
+    return duration.total_seconds() / 3600

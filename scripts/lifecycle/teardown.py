@@ -1,0 +1,132 @@
+"""Back to nothing: all that carries the stack's tag, until a separate look finds none."""
+
+from __future__ import annotations
+
+import time
+
+from botocore.exceptions import ClientError
+
+from . import waiting
+from .account import Account
+from .changing import is_protected
+from .errors import Ec2Error, explain
+from .finding import Resource, described, find, instances
+from .stack import Stack
+from .waiting import say, wait_until
+
+PASSES = 10
+GONE_SUFFIXES = ("NotFound", "NotFound.Group", ".Unavailable", "NoSuchEntity", ".Unknown")
+
+
+def refuse_protected(account: Account) -> None:
+    for each in instances(account):
+        if is_protected(account, each["InstanceId"]):
+            raise Ec2Error(
+                f"{each['InstanceId']} is protected, and nothing was removed. "
+                "If it is to go: scripts/ec2.py unprotect"
+            )
+
+
+def tear_down(account: Account) -> list[dict]:
+    """A row for each thing, with the result "removed" or "left" and the reason for that."""
+    refuse_protected(account)
+    removed: dict[Resource, None] = {}
+    reasons: dict[Resource, str] = {}
+    for turn in range(PASSES):
+        if turn:
+            time.sleep(waiting.POLL_SECONDS)
+        found = find(account)
+        if not found and not look_again(account.stack):
+            break
+        reasons = _remove_all(account, found)
+        removed |= dict.fromkeys(each for each in found if each not in reasons)
+        if reasons and all("UnauthorizedOperation" in why or "AccessDenied" in why
+                           for why in reasons.values()):  # fmt: skip
+            break  # no repetition changes that
+    left = look_again(account.stack)
+    if not left:
+        account.stack.state_path.unlink(missing_ok=True)
+    gone = [each for each in removed if each not in left]
+    return [
+        *({"result": "removed", **each.row(), "reason": ""} for each in gone),
+        *({"result": "left", **each.row(), "reason": reasons.get(each, "it is still there")}
+          for each in left),
+    ]  # fmt: skip
+
+
+def look_again(stack: Stack) -> list[Resource]:
+    """What is left, with clients of its own; and by the tag alone, whatever kind it is of."""
+    account = Account(stack)
+    left = find(account)
+    known = {each.id for each in left}
+    gone = {each["InstanceId"] for each in described(account, "instance")} - known
+    pages = account.ec2.get_paginator("describe_tags").paginate(
+        Filters=[{"Name": "key", "Values": [stack.tag_keys["stack"]]},
+                 {"Name": "value", "Values": [stack.stack]}]
+    )  # fmt: skip
+    for tag in pages.search("Tags[]"):
+        if tag["ResourceId"] not in known | gone:
+            left.append(Resource(tag["ResourceType"], tag["ResourceId"], tag["ResourceId"]))
+    return left
+
+
+def _remove_all(account: Account, found: list[Resource]) -> dict[Resource, str]:
+    """One pass; the resources that were refused, each with the reason."""
+    reasons = {}
+    for each in found:
+        say(f"Removing {each}")
+        try:
+            REMOVERS[each.kind](account, each.id)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if not code.endswith(GONE_SUFFIXES):
+                reasons[each] = explain(error)
+                say(f"  not yet: {reasons[each]}")
+    return reasons
+
+
+def _remove_instance(account: Account, identity: str) -> None:
+    account.ec2.terminate_instances(InstanceIds=[identity])
+
+    def look() -> str:
+        found = account.ec2.describe_instances(InstanceIds=[identity])["Reservations"]
+        return found[0]["Instances"][0]["State"]["Name"] if found else "terminated"
+
+    wait_until(f"{identity} is terminated", look, {"terminated"})
+
+
+def _remove_address(account: Account, identity: str) -> None:
+    found = account.ec2.describe_addresses(AllocationIds=[identity])["Addresses"][0]
+    if "AssociationId" in found:
+        account.ec2.disassociate_address(AssociationId=found["AssociationId"])
+    account.ec2.release_address(AllocationId=identity)
+
+
+def _remove_profile(account: Account, name: str) -> None:
+    iam = account.iam
+    profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+    for role in profile["Roles"]:
+        iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
+    iam.delete_instance_profile(InstanceProfileName=name)
+
+
+def _remove_role(account: Account, name: str) -> None:
+    for policy in account.iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        account.iam.delete_role_policy(RoleName=name, PolicyName=policy)
+    account.iam.delete_role(RoleName=name)
+
+
+REMOVERS = {
+    "instance": _remove_instance,
+    "address": _remove_address,
+    "image": lambda account, each: account.ec2.deregister_image(ImageId=each),
+    "snapshot": lambda account, each: account.ec2.delete_snapshot(SnapshotId=each),
+    "volume": lambda account, each: account.ec2.delete_volume(VolumeId=each),
+    "interface": lambda account, each: account.ec2.delete_network_interface(
+        NetworkInterfaceId=each
+    ),
+    "security group": lambda account, each: account.ec2.delete_security_group(GroupId=each),
+    "key pair": lambda account, each: account.ec2.delete_key_pair(KeyPairId=each),
+    "instance profile": _remove_profile,
+    "role": _remove_role,
+}

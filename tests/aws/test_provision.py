@@ -1,0 +1,133 @@
+"""The playbook makes one of everything, as it should be, and nothing twice."""
+
+import json
+import re
+
+import pytest
+import yaml
+from conftest import ANSIBLE, SSH_CIDR, Playbook
+from testcloud.server import Fault
+
+NAME = "frontdesk-main"
+TAGS = {"Name": NAME, "frontdesk-stack": "main", "frontdesk-owner": "ada",
+        "frontdesk-expiry": "2027-01-31"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stack(running_cloud, tmp_path_factory):
+    """A stack with all options on, from nothing."""
+    running_cloud.reset()
+    playbook = Playbook(running_cloud, tmp_path_factory.mktemp("stack"))
+    playbook.options = {"elastic_ip": True, "session_manager": True, "owner": "ada",
+                        "expiry": "2027-01-31"}  # fmt: skip
+    playbook.first = playbook(**playbook.options)
+    return playbook
+
+
+def recap(done):
+    return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", done.stdout.split("RECAP")[1])}
+
+
+def tags_of(resource):
+    return {tag["key"]: tag["value"] for tag in resource.get_tags()}
+
+
+def only(found):
+    assert len(found) == 1
+    return next(iter(found))
+
+
+def alive(cloud):
+    return [i for i in cloud.ec2.all_instances() if i.state not in ("terminated", "shutting-down")]
+
+
+def group(cloud):
+    every = [g for groups in cloud.ec2.groups.values() for g in groups.values()]
+    return only([g for g in every if g.name == NAME])
+
+
+def test_the_instance_is_hardened_and_of_the_newest_official_image(stack):
+    instance = only(alive(stack.cloud))
+    assert instance.image_id == "ami-0d13000000000002a"
+    assert instance.metadata_options.http_tokens == "required"
+    assert instance.metadata_options.http_put_response_hop_limit == 1
+    volume = only([v for v in stack.cloud.ec2.volumes.values() if v.attachment])
+    assert (volume.encrypted, volume.volume_type, volume.size) == (True, "gp3", 8)
+    assert instance.public_ip == only(stack.cloud.ec2.addresses).public_ip
+
+
+def test_everything_carries_the_tags(stack):
+    cloud = stack.cloud
+    volumes = [volume for volume in cloud.ec2.volumes.values() if volume.attachment]
+    made = [*alive(cloud), *volumes, *cloud.ec2.addresses, group(cloud),
+            *cloud.ec2.key_pairs.values()]  # fmt: skip
+    assert [tags_of(each) for each in made] == [TAGS] * 5
+    iam = cloud.client("iam")
+    role = iam.list_role_tags(RoleName=NAME)["Tags"]
+    profile = iam.get_instance_profile(InstanceProfileName=NAME)["InstanceProfile"]["Tags"]
+    assert [{tag["Key"]: tag["Value"] for tag in each} for each in (role, profile)] == [TAGS] * 2
+
+
+def test_everything_that_can_be_is_tagged_as_it_is_made(stack):
+    """A run that dies between two calls leaves nothing that teardown can't find."""
+    makers = [call for call in stack.cloud.calls
+              if re.match("Create|Allocate|Import|Run", call.action)
+              and call.action != "CreateTags"]  # fmt: skip
+    assert len(makers) >= 6
+    untagged = [str(call) for call in makers if "frontdesk-stack" not in call.parameters.values()]
+    assert untagged == []
+
+
+def test_ssh_is_open_to_one_address_and_the_web_to_all(stack):
+    found = stack.cloud.client("ec2").describe_security_groups(GroupNames=[NAME])
+    rules = only(found["SecurityGroups"])["IpPermissions"]
+    allowed = {(rule["FromPort"], net) for rule in rules for net in (
+        *(each["CidrIp"] for each in rule["IpRanges"]),
+        *(each["CidrIpv6"] for each in rule["Ipv6Ranges"]))}  # fmt: skip
+    everybody = {(port, net) for port in (80, 443) for net in ("0.0.0.0/0", "::/0")}
+    assert allowed == {(22, SSH_CIDR), *everybody}
+
+
+def test_the_role_may_be_taken_by_ec2_alone_and_allows_session_manager_alone(stack):
+    role = only(stack.cloud.iam.roles.values())
+    trust = json.loads(role.assume_role_policy_document)["Statement"]
+    assert [each["Principal"] for each in trust] == [{"Service": "ec2.amazonaws.com"}]
+    actions = json.loads(role.policies[NAME])["Statement"][0]["Action"]
+    assert {action.split(":")[0] for action in actions} == {"ssm", "ssmmessages"}
+    assert role.managed_policies == {}
+
+
+def test_a_second_run_changes_nothing(stack):
+    assert recap(stack.first)["changed"] > 5
+    assert recap(stack(**stack.options))["changed"] == 0
+
+
+def test_a_check_tells_what_was_changed_by_hand_and_nothing_else(stack):
+    only([rule for rule in group(stack.cloud).ingress_rules if rule.from_port == 22]).from_port = 23
+    assert recap(stack("--check", **stack.options))["changed"] == 1
+
+
+def test_the_inventory_asks_for_the_tag_that_the_role_sets():
+    wiring = yaml.safe_load((ANSIBLE / "group_vars/all.yml").read_text())
+    plugin = yaml.safe_load((ANSIBLE / "inventory/ec2/aws_ec2.yml").read_text())
+    key = wiring["ec2_instance_tag_keys"]["stack"]
+    assert plugin["filters"]["tag-key"] == key
+    assert plugin["hostnames"] == [f"tag:{key}"]
+
+
+def test_a_run_killed_at_the_launch_and_repeated_gives_one_of_everything(cloud, provision):
+    cloud.faults.append(Fault("RunInstances", line="lost"))
+    cloud.on_call = lambda call: provision.kill() if call.action == "RunInstances" else None
+    assert provision(check=False).returncode != 0
+    cloud.on_call = None
+    provision()
+    assert len(alive(cloud)) == len(cloud.ec2.key_pairs) == len(cloud.iam.roles) == 1
+    assert group(cloud)
+
+
+def test_a_check_on_nothing_tells_the_plan_and_makes_nothing(cloud, provision):
+    done = provision("--check")
+    assert recap(done)["changed"] == 1
+    assert "to be made" in done.stdout
+    assert not [each for each in cloud.calls if not re.match("Describe|Get|List", each.action)]
+    assert list(provision.folder.glob("keys/*")) == []
