@@ -30,7 +30,7 @@ prove:  ## the long forms: 20 deploys under load, each way of being interrupted
 bench: bench-pipeline bench-serving  ## both benchmarks: of training on DATA=folder-or-csv, and of serving
 
 bench-pipeline: venv  ## speed and memory of the training pipeline on DATA=folder-or-csv, beside scikit-learn
-	@$(VENV)/python tests/bench/pipeline.py "$(DATA)" --output build/bench
+	@$(VENV)/python tests/bench/pipeline.py "$(or $(DATA),service/sample_data)" --output build/bench
 
 bench-serving: venv  ## what a request costs, beside the limits, the naive way and five other servers
 	@$(VENV)/python tests/bench/serving.py --output build/bench

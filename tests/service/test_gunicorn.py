@@ -442,6 +442,24 @@ def test_a_client_that_does_not_read_its_answers_keeps_nobody_waiting(service):
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == sent
 
 
+@pytest.mark.parametrize("path", ["/v1/classify", "/v1/model"])
+def test_clients_that_do_not_close_after_their_last_answer_hold_up_nobody(start, path):
+    service = start(APP_WORKERS="1")
+    service.ask("GET", "/readyz")
+    method = "POST" if path == "/v1/classify" else "GET"
+    body = json.dumps({"text": "hello"}) if method == "POST" else ""
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: "
+    head += f"application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(5):
+            silent = stack.enter_context(socket.socket(socket.AF_UNIX))
+            silent.connect(str(service.socket_path))
+            silent.sendall((head + body).encode())
+            assert service.ask("POST", "/v1/classify", {"text": "hello"})[0] == 200
+    assert time.monotonic() - begun < 5  # seconds: two for each, were they waited for
+
+
 def test_idle_kept_connections_do_not_hold_up_a_stop(start):
     service = start()
     with ExitStack() as stack:

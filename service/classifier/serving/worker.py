@@ -10,50 +10,20 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
-from select import EPOLLEXCLUSIVE, EPOLLIN, epoll
 from typing import Any
 
 from gunicorn.sock import BaseSocket
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from classifier.serving.hot_route import HotRoute
+from classifier.serving.poller import Poller
 
 RECEIVE_BYTES = 131_072  # more than the body limit by default; a larger request is not hot
 ACCEPTS_IN_A_ROW = 16  # before other connections get their turn
 NOTIFY_SECONDS = 1.0
-
-
-class Poller:
-    """What ThreadWorker uses of a selector, with one worker woken for one new connection."""
-
-    def __init__(self) -> None:
-        self._epoll = epoll()
-        self._watched: dict[int, tuple[Any, Callable[[Any], None]]] = {}
-
-    def register(self, watched: Any, _: int, callback: Callable[[Any], None]) -> None:
-        """Call `callback` with `watched` whenever it can be read."""
-        fd = watched if isinstance(watched, int) else watched.fileno()
-        exclusive = EPOLLEXCLUSIVE if isinstance(watched, BaseSocket) else 0
-        self._epoll.register(fd, EPOLLIN | exclusive)
-        self._watched[fd] = (watched, callback)
-
-    def unregister(self, watched: Any) -> None:
-        """Forget `watched`; KeyError when it is not known."""
-        fd = watched if isinstance(watched, int) else watched.fileno()
-        del self._watched[fd]
-        self._epoll.unregister(fd)
-
-    def dispatch(self, timeout: float) -> None:
-        """Wait until something can be read, and call what was registered for it."""
-        for fd, _ in self._epoll.poll(timeout):
-            if fd in self._watched:  # not forgotten by a callback before
-                watched, callback = self._watched[fd]
-                callback(watched)
-
-    def close(self) -> None:
-        """Forget everything."""
-        self._epoll.close()
+LINGER_SECONDS = 2.0  # for a client to read its last answer
 
 
 class Worker(ThreadWorker):
@@ -105,6 +75,33 @@ class Worker(ThreadWorker):
         self.pending_conns.remove(conn)
         self._serve(client, lambda: conn)
 
+    def finish_request(self, conn: TConn, fs: Future) -> None:
+        """Take a connection back from its thread; Gunicorn's own way waits here for its end."""
+        is_over = not fs.cancelled() and fs.exception() is None and not fs.result()
+        if not is_over:
+            return super().finish_request(conn, fs)
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return self._close(conn.sock)
+        conn.timeout = time.monotonic() + LINGER_SECONDS
+        self.pending_conns.append(conn)
+        callback = partial(self._drain, conn)
+        return self.poller.register(conn.sock, selectors.EVENT_READ, callback)
+
+    def _drain(self, conn: TConn, client: socket.socket) -> None:
+        """Drop what still comes from a client that was answered for the last time."""
+        try:
+            size = client.recv_into(self._room, RECEIVE_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        if size == 0:
+            self.poller.unregister(client)
+            self.pending_conns.remove(conn)
+            self._close(client)
+
     def _connection(self, client: Any, address: Any, listener: BaseSocket) -> TConn:
         """Return what Gunicorn's own ways take of a new connection."""
         return TConn(
@@ -147,7 +144,7 @@ class Worker(ThreadWorker):
             return None
         return self._close(client) if is_last else self._keep(connection())
 
-    def _finish_send(self, conn: TConn, done: Any) -> None:
+    def _finish_send(self, conn: TConn, done: Future) -> None:
         if done.exception() is None and done.result():
             self._keep(conn)
         else:
