@@ -90,6 +90,12 @@ def test_a_history_takes_lines_and_nothing_else_where_the_file_system_can(tmp_pa
         audit._append_only(path, "-a")
 
 
+def test_a_history_is_kept_where_a_minimal_debian_lacks_the_program_too(layout, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    audit.record(layout, "deploy", "r1", who="ops")
+    assert [event["release"] for event in audit.history(layout)] == ["r1"]
+
+
 def test_status_tells_the_fate_of_the_last_ten_releases_those_that_are_gone_too(host, layout):
     for number in range(5):
         host.deploy(model=str(number))

@@ -7,6 +7,7 @@ file system can, the file takes nothing but more lines (chattr +a).
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,6 @@ def _rotate(path: Path) -> None:
 
 
 def _append_only(path: Path, mode: str) -> None:
-    """Where file system or container don't know the attribute, the sums alone tell."""
-    if path.exists():
+    """Where file system, container or a minimal Debian don't know it, the sums alone tell."""
+    if path.exists() and shutil.which("chattr"):
         subprocess.run(["chattr", mode, str(path)], capture_output=True, check=False)
