@@ -50,3 +50,15 @@ def run(pytestconfig):
 @pytest.fixture(scope="session")
 def root():
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def sample_bundle(run, root):
+    """A bundle of the sample data; trained once, and again only when data or code change."""
+    bundle = root / "build/sample-bundle"
+    run.long(
+        "training on the sample data",
+        sys.executable, "-m", "classifier", "train", "sample_data", "--output", bundle,
+        folder=root / "service",
+    )  # fmt: skip
+    return bundle

@@ -1,7 +1,6 @@
-"""What the tests on real hosts share: a Docker Engine, and a bundle of the sample data."""
+"""What the tests on real hosts share: a Docker Engine, hosts and inventories."""
 
 import json
-import sys
 
 import machine
 import pytest
@@ -13,18 +12,6 @@ from hosts import Host, write_inventory
 def docker_engine():
     complaint = machine.docker_answer()
     assert complaint is None, f"No Docker Engine answers ({complaint}). Use: make test"
-
-
-@pytest.fixture(scope="session")
-def sample_bundle(run, root):
-    """A bundle of the sample data; trained once, and again only when data or code change."""
-    bundle = root / "build/sample-bundle"
-    run.long(
-        "training on the sample data",
-        sys.executable, "-m", "classifier", "train", "sample_data", "--output", bundle,
-        folder=root / "service",
-    )  # fmt: skip
-    return bundle
 
 
 @pytest.fixture(scope="session")
