@@ -219,3 +219,11 @@ def test_both_paths_log_the_same(bundle_dir, tmp_path):
             line.pop(changing)
     assert first == second
     assert (first["status"], first["request_id"], first["sent"]) == (200, "id-7", ["snow at noon"])
+
+
+def test_where_keys_are_asked_for_all_is_left_to_the_full_path(bundle_dir, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(f"somebody {'0' * 64}\n")
+    app = create_app(Settings(bundle_dir, api_keys_path=keys))
+    app.extensions["serving"].predictor.warm_up()
+    assert HotRoute(app.extensions["serving"]).answer(raw(b'{"text": "a"}')) is None

@@ -40,7 +40,7 @@ class HotRoute:
         self._serving = serving
         self._release_id = serving.settings.release_id.encode()
         # Who may ask is checked on the full path alone
-        self._is_open = getattr(serving.settings, "api_keys_path", None) is None
+        self._is_open = serving.settings.api_keys_path is None
         self._date, self._date_until = b"", 0.0
 
     def answer(self, received: bytes) -> tuple[bytes, bool] | None:
