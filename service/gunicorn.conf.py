@@ -3,13 +3,17 @@
 The listener comes from systemd (LISTEN_FDS); for development add --bind unix:/tmp/frontdesk.sock.
 """
 
+import atexit
 import gc
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
+import tempfile
 import traceback
+from pathlib import Path
 
 # numpy's own arithmetic is not used: without this it would start threads in the master.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,6 +28,20 @@ try:
 except ConfigError as _error:
     sys.exit(f"frontdesk cannot start: {_error}")
 
+# A worker shows that it lives by touching a file here: memory, so a slow disk kills nobody.
+worker_tmp_dir = "/dev/shm"  # noqa: S108 - Gunicorn makes its file there safely
+
+# Set before anything imports prometheus_client, which looks at it once. What another master left
+# there goes here, in the master; nothing goes with a worker, or its counts would be lost.
+_metrics_dir = _settings.metrics_dir
+if _metrics_dir is None:
+    _metrics_dir = Path(tempfile.mkdtemp(prefix="frontdesk-", dir=worker_tmp_dir))
+    _master = os.getpid()
+    atexit.register(lambda: os.getpid() == _master and shutil.rmtree(_metrics_dir))
+for _left in _metrics_dir.glob("*.db"):
+    _left.unlink()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_dir)
+
 wsgi_app = "classifier.serving.app:application()"
 proc_name = "frontdesk"
 workers = _settings.workers
@@ -35,8 +53,6 @@ graceful_timeout = 30
 keepalive = 5
 # Imports and the vocabulary are shared by all workers; interpreters are made after the fork.
 preload_app = True
-# A worker shows that it lives by touching a file here: memory, so a slow disk kills nobody.
-worker_tmp_dir = "/dev/shm"  # noqa: S108 - Gunicorn makes its file there safely
 control_socket_disable = True
 accesslog = None
 errorlog = "-"

@@ -27,7 +27,8 @@ class Settings:
     """The settings of one serving process; the field `noun` is read from APP_NOUN.
 
     A path that is not set (None) turns off what would be written or read there, except for the
-    request log, which then goes to standard error.
+    request log, which then goes to standard error, and for metrics, which then need a folder that
+    the master makes.
     """
 
     bundle_dir: Path
@@ -44,6 +45,7 @@ class Settings:
     feedback_path: Path | None = None
     feedback_limit_mb: int = 64
     api_keys_path: Path | None = None
+    metrics_dir: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

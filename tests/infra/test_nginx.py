@@ -188,6 +188,21 @@ def test_every_answer_carries_the_security_headers(ask, path):
     assert {policy[name] for name in CSP_SOURCES} == {"'self'"}
 
 
+def test_metrics_are_for_the_host_itself(host, ask):
+    assert ask("/metrics").status == 404
+    assert [each for each in host.socket.get_listening_sockets() if ":9180" in each] == [
+        "tcp://127.0.0.1:9180"
+    ]
+    said = host.check_output("curl --silent --fail http://127.0.0.1:9180/metrics")
+    assert 'frontdesk_texts_total{label="delivery"}' in said
+
+
+def test_the_interface_describes_itself(ask):
+    answer = ask("/openapi.json")
+    assert answer.status == 200
+    assert "/v1/classify" in answer.json["paths"]
+
+
 def test_other_origins_are_not_let_in(ask):
     headers = ask("/v1/model", "--header", "Origin: https://a.example").headers
     assert [name for name in headers if name.startswith("access-control")] == []

@@ -22,6 +22,7 @@ from classifier.serving.predict import Predictor
 
 SERVICE_DIR = Path(__file__).parents[2] / "service"
 PATIENCE_SECONDS = 15
+HANDED_OVER = {"X-Request-Start": "900000000000.000"}  # as Nginx does, in a far future
 
 # What systemd does: the socket is file descriptor 3, and LISTEN_PID is who may take it.
 LAUNCHER = """
@@ -67,10 +68,11 @@ class Service:
         connection.sock.connect(str(self.socket_path))
         return connection
 
-    def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
+    def ask(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, dict]:
         with closing(self.connect()) as connection:
             data = None if body is None else json.dumps(body)
-            connection.request(method, path, data, {"Content-Type": "application/json"})
+            headers = {"Content-Type": "application/json", **headers}
+            connection.request(method, path, data, headers)
             response = connection.getresponse()
             return response.status, json.load(response)
 
@@ -253,6 +255,40 @@ def test_a_request_in_flight_is_answered_before_the_service_stops(start):
         assert connection.getresponse().status == 200
     assert service.process.wait(PATIENCE_SECONDS) == 0
     assert service.socket_path.exists()  # it is systemd's, and the next master's
+
+
+def counted(service: Service) -> dict[str, float]:
+    with closing(service.connect()) as connection:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def texts_of(numbers: dict[str, float]) -> float:
+    return sum(value for name, value in numbers.items() if name.startswith("frontdesk_texts_"))
+
+
+def test_metrics_are_those_of_all_workers_and_outlive_one_but_not_the_master(start, tmp_path):
+    metrics = tmp_path / "metrics"
+    metrics.mkdir()
+    (metrics / "counter_1.db").write_bytes(b"what another master left")
+    service = start(APP_METRICS_DIR=str(metrics))
+    wait_until(service, lambda: len(service.workers()) == 2)
+    for _ in range(60):
+        asked = {"texts": ["the dog", "zz yy"], "threshold": 1}
+        service.ask("POST", "/v1/classify", asked, **HANDED_OVER)
+    numbers = counted(service)
+    assert texts_of(numbers) == numbers["frontdesk_abstentions_total"] == 120
+    name = 'frontdesk_request_seconds_count{route="/v1/classify",status="200"}'
+    assert numbers[name] == 60
+    assert numbers["frontdesk_confidence_count"] == 120
+    before = service.workers()
+    os.kill(min(before), signal.SIGKILL)
+    wait_until(service, lambda: len(service.workers() - before) == 1)
+    assert texts_of(counted(service)) == 120
+    service.ask("POST", "/v1/classify", {"text": "the dog"}, **HANDED_OVER)
+    assert texts_of(counted(service)) == 121
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from classifier.serving.errors import register_error_handlers
 from classifier.serving.feedback import Feedback
 from classifier.serving.json_provider import JsonProvider
 from classifier.serving.keys import ApiKeys
+from classifier.serving.metrics import Metrics
 from classifier.serving.predict import Predictor
 from classifier.serving.record import Record
 from classifier.serving.request_log import RequestLog
@@ -33,6 +34,7 @@ def create_app(settings: Settings) -> Flask:
         Feedback(settings, bundle.model_id),
         Streams(settings.threads),
         ApiKeys(settings.api_keys_path),
+        Metrics(settings, bundle),
     )
     app.before_request(_begin_request)
     app.after_request(_finish_response)
@@ -64,5 +66,5 @@ def _finish_response(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.record.request_id
     response.headers["X-Release-ID"] = serving.settings.release_id
     response.headers["Cache-Control"] = "no-store"
-    serving.request_log.write(g.record, request.method, response.status_code)
+    serving.finish(g.record, request.method, response.status_code)
     return response

@@ -70,7 +70,7 @@ class HotRoute:
             b"X-Request-ID: %b\r\nX-Release-ID: %b\r\nCache-Control: no-store\r\n\r\n"
             % (self._now(), connection, len(content), record.request_id.encode(), self._release_id)
         )
-        self._serving.request_log.write(record, "POST", 200)
+        self._serving.finish(record, "POST", 200)
         return head + content, connection == b"close"
 
     def _classify(self, body: bytes, record: Record) -> bytes | None:

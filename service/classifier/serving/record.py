@@ -18,14 +18,15 @@ class Record:
     `queue_seconds` is the time since Nginx handed the request over (0 where it says nothing).
     """
 
-    __slots__ = ("answers", "begun", "facts", "model_seconds", "queue_seconds", "request_id",
-                 "route", "texts")  # fmt: skip
+    __slots__ = ("answers", "begun", "facts", "is_from_edge", "model_seconds", "queue_seconds",
+                 "request_id", "route", "texts")  # fmt: skip
 
     def __init__(self, given_id: str, handed_over: str | None, route: str) -> None:
         """Take what the headers X-Request-ID and X-Request-Start say, if it can do no harm."""
         self.begun = time.perf_counter()
         is_harmless = REQUEST_ID_PATTERN.fullmatch(given_id)
         self.request_id = given_id if is_harmless else secrets.token_hex(8)
+        self.is_from_edge = handed_over is not None  # not the gate's, on the socket itself
         self.queue_seconds = _seconds_since(handed_over)
         self.route = route
         self.model_seconds = 0.0

@@ -15,6 +15,8 @@ from classifier.serving.errors import ApiError
 from classifier.serving.explain import explain as explain_text
 from classifier.serving.feedback import Feedback
 from classifier.serving.keys import ApiKeys
+from classifier.serving.metrics import CONTENT_TYPE, Metrics
+from classifier.serving.openapi import document
 from classifier.serving.predict import Predictor
 from classifier.serving.record import Record
 from classifier.serving.request_log import RequestLog
@@ -42,12 +44,18 @@ class Serving:
     feedback: Feedback
     streams: Streams
     keys: ApiKeys
+    metrics: Metrics
     identity: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Join once what each answer says."""
         identity = {"model_id": self.bundle.model_id, "release_id": self.settings.release_id}
         object.__setattr__(self, "identity", identity)
+
+    def finish(self, record: Record, method: str, status: int) -> None:
+        """Count and log a request, whichever way it was answered."""
+        self.metrics.count_request(record, status)
+        self.request_log.write(record, method, status)
 
 
 @routes.post("/v1/classify")
@@ -73,7 +81,9 @@ def classify_stream() -> Response:
     """Label texts line by line, for as long as lines come."""
     serving = _serving()
     check_headers(request, MIMETYPE)
-    lines = LineAnswers(serving.predictor, serving.bundle, serving.settings)
+    lines = LineAnswers(
+        serving.predictor, serving.bundle, serving.settings, serving.metrics, g.record
+    )
     with serving.streams.place() as place:
         answers = lines.answer(request)
         response = Response(read_file(answers), mimetype=MIMETYPE)
@@ -113,6 +123,19 @@ def show_model() -> dict[str, Any]:
     serving = _serving()
     card = {key: value for key, value in serving.bundle.card.items() if key not in UNPUBLISHED}
     return {**card, **_identity(serving)}
+
+
+@routes.get("/openapi.json")
+def show_openapi() -> dict[str, Any]:
+    """Describe this interface for programs."""
+    serving = _serving()
+    return document(current_app, serving.bundle, serving.settings)
+
+
+@routes.get("/metrics")
+def show_metrics() -> Response:
+    """Show the numbers of all workers; Nginx lets nobody but this host ask."""
+    return Response(_serving().metrics.render(), content_type=CONTENT_TYPE)
 
 
 @routes.get("/healthz")

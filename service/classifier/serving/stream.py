@@ -18,7 +18,9 @@ from classifier.config import Settings
 from classifier.serving.answers import answer_of
 from classifier.serving.body import parse_json, read_pieces
 from classifier.serving.errors import ApiError
+from classifier.serving.metrics import Metrics
 from classifier.serving.predict import Predictor
+from classifier.serving.record import Record
 from classifier.serving.requests import read_line
 
 MIMETYPE = "application/x-ndjson"
@@ -48,8 +50,16 @@ class Streams:
 class LineAnswers:
     """Answers to the lines of one stream; counts what it answered and what it refused."""
 
-    def __init__(self, predictor: Predictor, bundle: Bundle, settings: Settings) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        bundle: Bundle,
+        settings: Settings,
+        metrics: Metrics,
+        record: Record,
+    ) -> None:
         """Work with the model of `bundle`, within its limits and those of `settings`."""
+        self._metrics, self._record = metrics, record
         self._predictor, self._limits, self._settings = predictor, bundle.limits, settings
         self.answered = self.refused = 0
 
@@ -84,6 +94,8 @@ class LineAnswers:
             asked = read_line(value, self._limits, self._settings)
             (prediction,) = self._predictor.predict(asked.texts)
             answer = answer_of(prediction, asked.top, asked.threshold)
+            if self._record.is_from_edge:
+                self._metrics.count_texts(asked.texts, [answer])
             self.answered += 1
         except ApiError as error:
             answer = {"error": {"code": error.code, "message": error.message}}
