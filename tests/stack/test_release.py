@@ -3,6 +3,8 @@
 import json
 
 import pytest
+import versions
+from load import Load
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -59,3 +61,68 @@ def test_of_two_deploys_at_once_one_is_told_who_holds_the_host_and_since_when(ho
         assert done.returncode != 0
         assert "dev@lap holds this host since" in " ".join(done.stdout.split())
     host.shell(f"python3 {lease} free '{json.dumps(owner)}'; rm {lease}")
+
+
+def swap_two_labels(card, _folder):
+    one, other = card["labels"][:2]
+    swapped = {one: other, other: one}
+    card["labels"] = [swapped.get(each, each) for each in card["labels"]]
+    for each in card["golden"]:
+        each["label"] = swapped.get(each["label"], each["label"])
+
+
+CLIENTS = [f"127.0.{number}.{number * 7 % 250 + 1}" for number in range(1, 41)]
+TEXTS = {"texts": ["I was charged twice", "please cancel my contract", "where is my parcel?"]}
+
+
+def answered_by(host):
+    """{client: the releases that answered its two requests}"""
+    line = f"curl --silent --fail http://127.0.0.1/v1/classify --json '{json.dumps(TEXTS)}'"
+    said = host.shell(
+        f"for each in {' '.join(CLIENTS)}; do for again in 1 2; do "
+        f"{line} --interface $each; echo; done; done"
+    ).splitlines()
+    releases = [json.loads(each)["release_id"] for each in said if each]
+    return {client: set(releases[2 * n : 2 * n + 2]) for n, client in enumerate(CLIENTS)}
+
+
+@pytest.fixture
+def swapped(sample_bundle, tmp_path):
+    return versions.changed_bundle(sample_bundle, tmp_path / "swapped", swap_two_labels)
+
+
+def test_a_canary_answers_its_share_of_the_clients_and_is_compared_promoted_and_left(host, swapped):
+    live = host.status()["live"]["id"]
+    host.play("canary.yml", release_parts="model", release_canary_percent=50,
+              release_bundle_dir=str(swapped))  # fmt: skip
+    tried = host.status()["tried"]["release"]
+    by = answered_by(host)
+    assert all(len(releases) == 1 for releases in by.values())
+    assert 8 <= sum(releases == {tried} for releases in by.values()) <= 32
+    assert set.union(*by.values()) == {live, tried}
+    host.shell("sleep 8")
+    said = " ".join(host.play("status.yml").stdout.split())
+    assert "as canary with 50 % of the clients" in said
+    assert "of 80 copies 0 failed" in said
+    assert "80 x" in said
+    host.play("promote.yml")
+    assert host.status()["live"]["id"] == tried
+    assert set.union(*answered_by(host).values()) == {tried}
+    host.play("rollback.yml")
+
+
+def test_a_shadow_that_hangs_delays_no_client_and_is_aborted(host, swapped):
+    live = host.status()["live"]
+    host.play("shadow.yml", release_parts="model", release_bundle_dir=str(swapped))
+    slot = host.status()["tried"]["slot"]
+    host.shell(f"systemctl kill --signal=STOP classifier@{slot}.service")
+    with Load(host.address, 50, versions.text) as load:
+        host.shell("sleep 5")
+    assert [each.failure for each in load.exchanges if each.failure] == []
+    assert {each.release for each in load.exchanges} == {live["id"]}
+    hangs = 5  # the seconds after which the comparison gives the shadow up
+    assert max(each.done - each.sent for each in load.exchanges) < hangs
+    host.shell(f"systemctl kill --signal=CONT classifier@{slot}.service")
+    host.play("abort.yml")
+    assert host.status()["tried"] is None
+    assert host.status()["live"]["id"] == live["id"]

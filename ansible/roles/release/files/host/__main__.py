@@ -5,19 +5,24 @@ Data goes to stdout as one JSON line (`status` without --json: text for people).
 """
 
 import argparse
+import asyncio
 import json
 import sys
 from pathlib import Path
 
+import compare
 import deploy
 import diagnose
 import hold
 import overview
+import rehearse
 import releases
 import rollback
 import slots
 import watch
 from layout import PARTS, SETTINGS, Layout, ReleaseError
+
+TRIAL = "return unless confirmed by then"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,21 +32,19 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("inspect", help="tell what this host is and holds")
     shown = verbs.add_parser("status", help="tell what serves, and the last releases")
     shown.add_argument("--json", action="store_true")
-    new = _changing(verbs, "deploy", "make uploaded parts the live release")
-    new.add_argument("--id", required=True)
-    new.add_argument("--commit", default="", help="the code's; without it, the live one's")
-    new.add_argument("--model-card", type=json.loads, default={}, help="likewise, of the model")
-    new.add_argument("--exact-id", action="store_true", help="same parts under another id count")
-    new.add_argument("--even-if-bad", action="store_true", help="parts that were marked bad, too")
-    new.add_argument("--allow-downgrade", action="store_true", help="an older bundle, too")
-    for part in PARTS:
-        new.add_argument(f"--{part}", required=True, metavar="DIGEST")
+    for name, told in (
+        ("deploy", "make uploaded parts the live release"),
+        ("canary", "let them answer a share of the clients, beside the live release"),
+        ("shadow", "let them answer copies of requests, beside the live release"),
+    ):
+        _take_release(_changing(verbs, name, told))
+    _changing(verbs, "promote", "let what is tried as canary or shadow serve")
+    _changing(verbs, "abort", "end what is tried as canary or shadow")
+    pair = verbs.add_parser("compare", help="take copies of requests and ask both releases")
+    pair.add_argument("slot")
     back = _changing(verbs, "rollback", "return to an earlier release")
     back.add_argument("--to", metavar="RELEASE")
-    for each in (new, back):
-        each.add_argument(
-            "--trial-seconds", type=int, default=0, help="return unless confirmed by then"
-        )
+    back.add_argument("--trial-seconds", type=int, default=0, help=TRIAL)
     verbs.add_parser("confirm", help="let the release that is on trial stand")
     away = verbs.add_parser("withdraw", help="return from the release that is on trial")
     away.add_argument("--who", required=True)
@@ -52,6 +55,19 @@ def parser() -> argparse.ArgumentParser:
     eye = verbs.add_parser("watch", help="return from a release when its traffic goes wrong")
     eye.add_argument("release")
     return root
+
+
+def _take_release(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--percent", type=int, default=10, help="share of a canary's clients")
+    made.add_argument("--trial-seconds", type=int, default=0, help=TRIAL)
+    made.add_argument("--id", required=True)
+    made.add_argument("--commit", default="", help="the code's; without it, the live one's")
+    made.add_argument("--model-card", type=json.loads, default={}, help="likewise, of the model")
+    made.add_argument("--exact-id", action="store_true", help="same parts under another id count")
+    made.add_argument("--even-if-bad", action="store_true", help="parts that were marked bad, too")
+    made.add_argument("--allow-downgrade", action="store_true", help="an older bundle, too")
+    for part in PARTS:
+        made.add_argument(f"--{part}", required=True, metavar="DIGEST")
 
 
 def _changing(verbs: argparse._SubParsersAction, name: str, told: str) -> argparse.ArgumentParser:
@@ -77,9 +93,21 @@ def act(layout: Layout, args: argparse.Namespace) -> dict:
         "confirm": lambda: rollback.confirm(layout),
         "withdraw": lambda: rollback.withdraw(layout, args.who, args.why),
         "retire": lambda: rollback.retire(layout, args.slot),
+        "canary": lambda: rehearsed(layout, args),
+        "shadow": lambda: rehearsed(layout, args),
+        "promote": lambda: rehearse.promote(layout, args.owner, args.over),
+        "abort": lambda: rehearse.abort(layout, args.owner, args.over),
+        "compare": lambda: asyncio.run(compare.serve(layout, args.slot)),
         "diagnose": lambda: diagnose.diagnose(layout),
         "watch": lambda: watch.watch(layout, args.release),
     }[args.verb]()  # fmt: skip
+
+
+def rehearsed(layout: Layout, args: argparse.Namespace) -> dict:
+    return rehearse.begin(
+        layout, described(args), args.owner, args.over,
+        mode=args.verb, percent=args.percent, allow_downgrade=args.allow_downgrade,
+    )  # fmt: skip
 
 
 def described(args: argparse.Namespace) -> releases.Release:

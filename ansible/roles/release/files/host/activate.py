@@ -2,6 +2,8 @@
 
 import time
 
+import audit
+import rehearsal
 import releases
 import slots
 import store
@@ -49,5 +51,9 @@ def prepare(layout: Layout, slot: str, release_id: str) -> None:
     if slots.release_in(layout, slot) == release_id and slots.is_current(layout, slot):
         slots.keep_warm(slot, None)
     else:
+        if (tried := rehearsal.state(layout)) and tried.slot == slot:
+            rehearsal.end(layout)
+            audit.record(layout, "aborted", tried.release, who="this host",
+                         why=f"{release_id} needed its slot.")  # fmt: skip
         slots.start(layout, slot, release_id, layout.gate_timeout_seconds)
     slots.gate(layout, slot, release_id, deadline - time.monotonic())

@@ -8,6 +8,7 @@ from pathlib import Path
 import assets
 import audit
 import hold
+import rehearsal
 import releases
 import signing
 import slots
@@ -43,6 +44,7 @@ def deploy(  # noqa: PLR0913 - what a call may ask for, by name
                     layout, live, "good"
                 )  # a deploy killed after its switch: still staged
                 return {"changed": False, "release": live}
+            rehearsal.refuse_second(rehearsal.state(layout))
             if not even_if_bad:
                 check_not_bad(layout, release)
             bring(layout, release, allow_downgrade=allow_downgrade)

@@ -35,6 +35,7 @@ class Layout:
     watch_error_percent: float
     watch_p99_ms: int
     trusted_keys: tuple[str, ...] = ()
+    compare_dir: Path = Path("/run/frontdesk-compare")  # by its name systemd makes it
     watch_interval_seconds: float = 1
 
     @classmethod
@@ -47,6 +48,7 @@ class Layout:
                     **raw,
                     "root": Path(raw["root"]),
                     "run_dir": Path(raw["run_dir"]),
+                    "compare_dir": Path(raw["compare_dir"]),
                     "access_log": Path(raw["access_log"]),
                     "slots": tuple(raw["slots"]),
                     "trusted_keys": tuple(raw["trusted_keys"]),

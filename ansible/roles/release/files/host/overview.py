@@ -9,6 +9,7 @@ from pathlib import Path
 import activate
 import audit
 import lease
+import rehearsal
 import releases
 import rollback
 import slots
@@ -49,6 +50,7 @@ def overview(layout: Layout) -> dict:
         "live_id": live.id if live else None,
         "slot": slot,
         "watched": bool(live) and slots.is_watched(),
+        "tried": rehearsal.report(layout),
         "lock": lease.holder(),
         "warnings": _warnings(layout, live, slot) if live else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
@@ -69,11 +71,12 @@ def as_text(found: dict) -> str:
         + (", watched" if found["watched"] else ""),
         f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}",
         "releases   " + "\n           ".join(
-            f"{each['id']}  {each['fate']:<11}  {each['age']:>10}  model {each['model']}"
+            f"{each['id']}  {each['fate']:<11}  {each['age']:>10}  model {each['model'] or '-'}"
             f"  by {each['who']}  {each['why']}".rstrip()
             for each in found["fates"]
         ),
     ]  # fmt: skip
+    lines += tried(found["tried"]) if found["tried"] else []
     if held := found["lock"]:
         lines.append(f"locked     by {held['who']}, to {held['reason']}")
     lines += [f"warning    {each}" for each in found["warnings"]]
@@ -103,7 +106,15 @@ def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
     return found
 
 
-FATES = {"deploy": "good", "refused": "refused", "breach": "bad", "withdrawn": "rolled_back"}
+def tried(found: dict) -> list[str]:
+    """What is tried beside the live release, and how it compares."""
+    share = f" with {found['percent']} % of the clients" if found["mode"] == "canary" else ""
+    return [f"tried      {found['release']} as {found['mode']}{share}, since {found['since']}, "
+            f"by {found['who']}", *rehearsal.in_words(found["compared"])]  # fmt: skip
+
+
+FATES = {"deploy": "good", "refused": "refused", "breach": "bad", "withdrawn": "rolled_back",
+         "canary": "canary", "shadow": "shadow", "aborted": "aborted"}  # fmt: skip
 
 
 def fates(events: list[dict]) -> list[dict]:

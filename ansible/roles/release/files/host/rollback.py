@@ -39,7 +39,7 @@ def rollback(
 def _check(layout: Layout, target: Release, current: Release) -> None:
     if target.id == current.id:
         raise ReleaseError(f"Release {target.id} is live already.")
-    if (mark := releases.mark(layout, target.id)) in ("staged", "bad"):
+    if (mark := releases.mark(layout, target.id)) in ("staged", "bad", "aborted"):
         raise ReleaseError(
             f"Release {target.id} is marked {mark}. Go back to a good one: status.yml"
         )
