@@ -34,6 +34,6 @@ def explain(error: Exception) -> str:
         return "No AWS credentials were found. Set AWS_PROFILE, or run: aws configure"
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{error}. Set AWS_PROFILE to one that `aws configure list-profiles` names."
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         return f"AWS does not answer: {' '.join(str(error).split())} Check the network; repeat."
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

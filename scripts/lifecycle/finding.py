@@ -15,7 +15,6 @@ KINDS = {
     "image": ("describe_images", "Images", "ImageId"),
     "snapshot": ("describe_snapshots", "Snapshots", "SnapshotId"),
     "volume": ("describe_volumes", "Volumes", "VolumeId"),
-    "interface": ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
     "security group": ("describe_security_groups", "SecurityGroups", "GroupId"),
     "key pair": ("describe_key_pairs", "KeyPairs", "KeyPairId"),
 }

@@ -32,7 +32,7 @@ def make_image(account: Account, keep: int, *, reboot: bool, pin: bool) -> dict:
     if ended != "available":
         raise Ec2Error(f"{image} failed at AWS; older images were kept. Repeat: ec2.py image")
     if pin:
-        stack.pin(image)
+        stack.pin(account.number, image)
     pruned = prunable(account, keep)
     for each in pruned:
         remove_image(account, each["ImageId"])

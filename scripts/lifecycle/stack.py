@@ -52,11 +52,12 @@ class Stack:
             f"{self.state_path} is damaged. Remove it: the next provision.yml pins the image again."
         )
 
-    def pin(self, image_id: str) -> None:
+    def pin(self, account_number: str, image_id: str) -> None:
         """Let the next launch take this image."""
-        pin = json.dumps(self.pinned() | {"image_id": image_id}) + "\n"
+        pin = json.dumps({"account": account_number, "region": self.region, "image_id": image_id})
+        self.state_path.parent.mkdir(exist_ok=True)
         temporary = self.state_path.with_suffix(".new")
-        temporary.write_text(pin)
+        temporary.write_text(pin + "\n")
         temporary.replace(self.state_path)
 
 

@@ -95,13 +95,6 @@ def _remove_instance(account: Account, identity: str) -> None:
     wait_until(f"{identity} is terminated", look, {"terminated"})
 
 
-def _remove_address(account: Account, identity: str) -> None:
-    found = account.ec2.describe_addresses(AllocationIds=[identity])["Addresses"][0]
-    if "AssociationId" in found:
-        account.ec2.disassociate_address(AssociationId=found["AssociationId"])
-    account.ec2.release_address(AllocationId=identity)
-
-
 def _remove_profile(account: Account, name: str) -> None:
     iam = account.iam
     profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
@@ -118,13 +111,10 @@ def _remove_role(account: Account, name: str) -> None:
 
 REMOVERS = {
     "instance": _remove_instance,
-    "address": _remove_address,
+    "address": lambda account, each: account.ec2.release_address(AllocationId=each),
     "image": lambda account, each: account.ec2.deregister_image(ImageId=each),
     "snapshot": lambda account, each: account.ec2.delete_snapshot(SnapshotId=each),
     "volume": lambda account, each: account.ec2.delete_volume(VolumeId=each),
-    "interface": lambda account, each: account.ec2.delete_network_interface(
-        NetworkInterfaceId=each
-    ),
     "security group": lambda account, each: account.ec2.delete_security_group(GroupId=each),
     "key pair": lambda account, each: account.ec2.delete_key_pair(KeyPairId=each),
     "instance profile": _remove_profile,

@@ -63,7 +63,7 @@ def test_everything_carries_the_tags(stack):
             *cloud.ec2.key_pairs.values()]  # fmt: skip
     assert [tags_of(each) for each in made] == [TAGS] * 5
     iam = cloud.client("iam")
-    role = iam.list_role_tags(RoleName=NAME)["Tags"]
+    role = iam.get_role(RoleName=NAME)["Role"]["Tags"]
     profile = iam.get_instance_profile(InstanceProfileName=NAME)["InstanceProfile"]["Tags"]
     assert [{tag["Key"]: tag["Value"] for tag in each} for each in (role, profile)] == [TAGS] * 2
 
@@ -113,6 +113,32 @@ def test_the_inventory_asks_for_the_tag_that_the_role_sets():
     key = wiring["ec2_instance_tag_keys"]["stack"]
     assert plugin["filters"]["tag-key"] == key
     assert plugin["hostnames"] == [f"tag:{key}"]
+
+
+# What AWS asks for without a call of that name, and what the mending of a stack needs
+IMPLIED = {"ec2:CreateTags", "iam:PassRole", "iam:TagRole", "iam:TagInstanceProfile"}
+FREE = {"sts:GetCallerIdentity"}  # everybody may
+VERBS = ["status", "cost", "stop", "start", "reboot", "resize t3.small", "image --yes --keep 1",
+         "image --yes --keep 1", "protect", "unprotect", "teardown --yes"]  # fmt: skip
+
+
+def test_the_policies_allow_what_the_whole_life_of_a_stack_calls_and_nothing_else(stack, run, root):
+    changed = stack(**stack.options, ssh_cidr="203.0.113.8/32")
+    assert recap(changed)["changed"] == 1
+    script = [root / "scripts/ec2.py"]
+    where = ["--inventory", stack.inventory]
+    for verb in VERBS:
+        run("python", *script, *verb.split(), *where, **stack.cloud.environment)
+    done = run("python", *script, "policy", *where, **stack.cloud.environment)
+    statements = json.loads(done.stdout)["Statement"]
+    allowed = {action for each in statements for action in as_list(each["Action"])}
+    called = set(stack.cloud.actions()) - FREE
+    assert called - allowed == set()
+    assert allowed - called - IMPLIED == set()
+
+
+def as_list(value):
+    return [value] if isinstance(value, str) else value
 
 
 def test_a_run_killed_at_the_launch_and_repeated_gives_one_of_everything(cloud, provision):

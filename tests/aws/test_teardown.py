@@ -54,6 +54,24 @@ def test_leaked_addresses_and_several_instances_go_as_well(cloud, ec2):
     assert everything(cloud) == before
 
 
+def test_an_address_of_ours_on_a_strangers_instance_is_left_there_and_named(
+    cloud, ec2, monkeypatch
+):
+    monkeypatch.setattr(teardown, "PASSES", 2)
+    client = cloud.client("ec2")
+    make_stack(cloud)
+    stranger = launch(client, {})
+    client.get_waiter("instance_running").wait(InstanceIds=[stranger], WaiterConfig={"Delay": 1})
+    given = client.allocate_address(
+        Domain="vpc", TagSpecifications=tags({"frontdesk-stack": "main"}, "elastic-ip")
+    )
+    client.associate_address(InstanceId=stranger, AllocationId=given["AllocationId"])
+    code, out, _ = ec2("teardown", "--yes", "--json")
+    assert code == 3
+    assert rows(out, "left") == ["address"]
+    assert cloud.ec2.get_instance(stranger).public_ip == given["PublicIp"]
+
+
 def test_what_still_depends_is_tried_again(cloud, ec2):
     before = everything(cloud)
     make_stack(cloud)

@@ -1,0 +1,173 @@
+"""Bad input and broken lines: one clear line in bounded time, and nothing half made."""
+
+import json
+import time
+
+import pytest
+from lifecycle import account
+from seeding import everything, launch, make_stack
+from testcloud.server import Fault
+
+
+def refused(answer):
+    """The last line of what was said, once it is known that it was refused without a traceback."""
+    code, out, err = answer
+    assert code == 1
+    assert out == ""
+    assert "Traceback" not in err
+    return err.strip().splitlines()[-1]
+
+
+def test_two_instances_are_not_guessed_between(cloud, ec2):
+    make_stack(cloud)
+    launch(cloud.client("ec2"), {"frontdesk-stack": "main"})
+    assert "Several instances are tagged frontdesk-stack=main: i-" in refused(ec2("stop"))
+    _, out, err = ec2("status", "--json")
+    assert len(json.loads(out)) == 2
+    assert "2 instances carry the tag" in err
+
+
+def test_an_instance_that_was_terminated_behind_our_back_is_none(cloud, ec2):
+    identity = make_stack(cloud)
+    cloud.client("ec2").terminate_instances(InstanceIds=[identity])
+    line = refused(ec2("start"))
+    assert "No instance is tagged frontdesk-stack=main in eu-central-1" in line
+    assert "deploy.yml" in line
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"account": 5, "image_id": "ami-1"}',
+                                  '{"account": "123456789012"}'])  # fmt: skip
+def test_a_damaged_pin_is_named(cloud, ec2, text):
+    (ec2.inventory / ".state").mkdir()
+    (ec2.inventory / ".state/main.json").write_text(text)
+    assert "main.json is damaged. Remove it" in refused(ec2("status"))
+
+
+def test_another_account_than_the_stacks_is_refused(cloud, ec2):
+    (ec2.inventory / ".state").mkdir()
+    pin = {"account": "210987654321", "region": "eu-central-1", "image_id": "ami-1"}
+    (ec2.inventory / ".state/main.json").write_text(json.dumps(pin))
+    before = everything(cloud)
+    line = refused(ec2("teardown", "--yes"))
+    assert "of account 123456789012, but the stack main belongs to 210987654321" in line
+    assert everything(cloud) == before
+
+
+def test_the_root_user_is_refused(cloud, ec2, monkeypatch):
+    answer = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:root"}
+    client = type("Client", (), {"get_caller_identity": lambda self: answer})
+    monkeypatch.setattr(account.boto3.session.Session, "client", lambda *_, **__: client())
+    assert "These are the root user's credentials of account 123456789012" in refused(ec2("stop"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "No AWS credentials were"),
+        ({"AWS_ACCESS_KEY_ID": None}, "No AWS credentials were found"),
+        ({"AWS_PROFILE": "nobody"}, "nobody) could not be found. Set AWS_PROFILE"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS does not answer"),
+    ],
+)
+def test_credentials_and_network_are_asked_for_by_name(run, root, cloud, changes, words):
+    environment = {**cloud.environment, **changes}
+    given = {key: value for key, value in environment.items() if value is not None}
+    unset = [word for key, value in changes.items() if value is None for word in ("-u", key)]
+    done = run("env", *unset, "python", "scripts/ec2.py", "status", folder=root, check=False,
+               **given)  # fmt: skip
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--inventory", "/nowhere"], "/nowhere is no inventory of stacks"),
+        (["--stack", "other"], "no stack other: name one of main"),
+        (["--stack", "ma in;$(x)"], "no stack ma in;$(x): name one of main"),
+    ],
+)
+def test_a_stack_that_is_not_in_the_inventory_is_refused(cloud, ec2, words, said):
+    assert said in refused(ec2("stop", *words))
+    assert cloud.calls == []
+
+
+def test_a_region_without_prices_is_refused(cloud, ec2):
+    plugin = ec2.inventory / "aws_ec2.yml"
+    plugin.write_text(plugin.read_text().replace("eu-central-1", "mars-north-1"))
+    assert "No prices are known for mars-north-1, only for eu-central-1" in refused(ec2("cost"))
+
+
+def test_images_to_keep_are_at_least_one(cloud, ec2):
+    make_stack(cloud)
+    assert "keep 1 or more" in refused(ec2("image", "--keep", "0", "--yes"))
+
+
+@pytest.fixture
+def impatience(monkeypatch, clients):
+    """The same attempts with a tenth of the time: what is bounded here is bounded there."""
+    patience = account.PATIENCE.merge(account.Config(read_timeout=0.5, connect_timeout=0.5))
+    monkeypatch.setattr(account, "PATIENCE", patience)
+    clients.clear()  # those that are patient
+    yield
+    clients.clear()
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(".*", code="ExpiredToken", times=9), "ExpiredToken (made up by a test). Get new"),
+        (Fault(".*", code="AuthFailure", status=401, times=9), "Check the credentials"),
+        (Fault(".*Instances", code="UnauthorizedOperation", status=403, times=9),
+         "UnauthorizedOperation (made up by a test). Have it allowed: scripts/ec2.py policy"),
+        (Fault(".*Instances", code="RequestLimitExceeded", status=503, times=99), "throttling"),
+        (Fault(".*Instances", line="dropped", times=99), "AWS does not answer"),
+        (Fault(".*Instances", line="silent", seconds=2, times=99), "AWS does not answer"),
+        (Fault("StopInstances", code="InternalError", status=500, times=99), "InternalError"),
+    ],
+    ids=["expired", "unknown key", "unauthorized", "throttled", "dropped", "silent", "broken"],
+)  # fmt: skip
+def test_a_fault_that_stays_ends_in_one_line_within_a_minute(cloud, ec2, impatience, fault, words):
+    make_stack(cloud)
+    cloud.faults.append(Fault(**vars(fault)))
+    began = time.monotonic()
+    assert words in refused(ec2("stop"))
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("StopInstances", code="RequestLimitExceeded", status=503, times=2),
+        Fault("StopInstances", line="dropped"),
+        Fault("StopInstances", line="lost"),
+        Fault("StopInstances", line="slow", seconds=1),
+        Fault("StopInstances", code="InternalError", status=500),
+    ],
+    ids=["throttled", "dropped", "lost", "slow", "broken"],
+)
+def test_a_fault_that_passes_is_outlived(cloud, ec2, fault):
+    instance = make_stack(cloud)
+    cloud.faults.append(Fault(**vars(fault)))
+    assert ec2("stop")[0] == 0
+    assert cloud.ec2.get_instance(instance).state == "stopped"
+
+
+def test_every_page_is_read(cloud, ec2, monkeypatch):
+    from lifecycle.finding import instances
+    from lifecycle.stack import stacks
+
+    def page(identity, token):
+        found = {"InstanceId": identity, "State": {"Name": "running"}}
+        return {"Reservations": [{"Instances": [found]}], **({"NextToken": token} if token else {})}
+
+    client = cloud.client("ec2")
+    pages = iter([page("i-1", "more"), page("i-2", None)])
+    asked = []
+    monkeypatch.setattr(client, "_make_api_call", lambda name, given: asked.append(given) or next(
+        pages))  # fmt: skip
+    seen = account.Account(stacks(ec2.inventory)[0])
+    seen.__dict__["ec2"] = client
+    assert [each["InstanceId"] for each in instances(seen)] == ["i-1", "i-2"]
+    assert asked[1]["NextToken"] == "more"

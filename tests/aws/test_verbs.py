@@ -1,0 +1,190 @@
+"""Each verb does what it says, waits for it, and tells it to people and programs."""
+
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lifecycle import connecting
+from lifecycle.pricing import Prices
+from seeding import make_stack
+from testcloud.corrections import Pace
+from testcloud.server import Fault
+
+
+def settle(client, state="running"):
+    client.get_waiter(f"instance_{state}").wait(WaiterConfig={"Delay": 1})
+
+
+def stack(cloud):
+    identity = make_stack(cloud)
+    settle(cloud.client("ec2"))
+    return cloud.ec2.get_instance(identity)
+
+
+def told(answer):
+    code, out, _ = answer
+    assert code == 0
+    return json.loads(out)
+
+
+def test_status_tells_state_cost_and_expiry(cloud, ec2):
+    instance = stack(cloud)
+    (row,) = told(ec2("status", "--json"))
+    assert row["instance"] == instance.id
+    assert (row["state"], row["type"], row["address"]) == (
+        "running", "t3.micro", instance.public_ip)  # fmt: skip
+    assert row["expiry"] == "never"
+    assert row["protected"] is False
+    assert row["hour"] == pytest.approx(0.012 + 8 * 0.0952 / 730 + 0.005, abs=1e-3)
+
+
+def test_a_stopped_instance_still_costs_its_disk_and_its_address(cloud, ec2):
+    stack(cloud)
+    ec2("stop")
+    rows = told(ec2("cost", "--json"))
+    costs = {row["what"]: row["hour"] for row in rows}
+    assert costs["t3.micro, stopped"] == 0
+    assert costs["disk 8 GB"] == pytest.approx(8 * 0.0952 / 730, abs=1e-4)
+    assert costs["kept address"] == 0.005
+
+
+def test_accrued_cost_counts_the_hours(cloud, ec2):
+    instance = stack(cloud)
+    instance.launch_time = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=100)
+    rows = told(ec2("cost", "--json"))
+    assert rows[0]["accrued"] == pytest.approx(100 * 0.012, rel=0.01)
+
+
+def test_status_warns_of_an_expiry_that_passed(cloud, ec2):
+    make_stack(cloud, expiry="2020-01-31")
+    assert "main expired on 2020-01-31" in ec2("status")[2]
+
+
+def test_tables_are_on_stdout_and_talk_on_stderr(cloud, ec2):
+    stack(cloud)
+    _, out, err = ec2("status")
+    assert out.splitlines()[0].split()[:3] == ["stack", "state", "type"]
+    assert out.splitlines()[1].split()[:3] == ["main", "running", "t3.micro"]
+    assert "account 123456789012, region eu-central-1, stack main" in err
+
+
+def test_stop_and_start_wait_and_tell_the_time(cloud, ec2):
+    instance = stack(cloud)
+    Pace.seconds = 0.5
+    _, out, err = ec2("stop", "--json")
+    assert json.loads(out)["state"] == "stopped"
+    assert re.search(r"waiting until it has stopped: stopping\n +\d+ s  stopped", err)
+    assert told(ec2("start", "--json"))["was"] == "stopped"
+    assert instance.state == "running"
+    assert told(ec2("start", "--json"))["was"] == "running"
+
+
+def test_reboot_refuses_what_does_not_run(cloud, ec2):
+    stack(cloud)
+    assert told(ec2("reboot", "--json"))["state"] == "running"
+    ec2("stop")
+    code, _, err = ec2("reboot")
+    assert code == 1
+    assert "stopped and can't be rebooted. Start it" in err
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_resize_changes_the_type_and_leaves_the_state(cloud, ec2, state):
+    instance = stack(cloud)
+    if state == "stopped":
+        ec2("stop")
+    assert told(ec2("resize", "t3.small", "--json"))["was"] == "t3.micro"
+    assert (instance.instance_type, instance.state) == ("t3.small", state)
+
+
+def test_resize_without_capacity_returns_to_the_old_type(cloud, ec2):
+    instance = stack(cloud)
+    cloud.faults.append(Fault("StartInstances", code="InsufficientInstanceCapacity"))
+    code, _, err = ec2("resize", "t3.medium")
+    assert code == 1
+    assert "is t3.micro as before" in err
+    assert (instance.instance_type, instance.state) == ("t3.micro", "running")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"), [("t4g.small", "would not boot"), ("t9.huge", "known are t3.nano")]
+)
+def test_resize_refuses_before_it_stops_anything(cloud, ec2, wanted, words):
+    instance = stack(cloud)
+    code, _, err = ec2("resize", wanted)
+    assert code == 1
+    assert words in err
+    assert instance.state == "running"
+
+
+def test_images_are_pruned_but_for_the_newest_and_the_pinned(cloud, ec2, monkeypatch):
+    stack(cloud)
+    names = iter(f"2026010{day}T000000Z" for day in range(1, 6))
+    clock = type("Clock", (), {"now": staticmethod(lambda _: Stamp(next(names)))})
+    monkeypatch.setattr("lifecycle.imaging.datetime", clock)
+    pinned = told(ec2("image", "--pin", "--yes", "--json"))["image"]
+    made = [told(ec2("image", "--keep", "2", "--yes", "--json"))["image"] for _ in range(3)]
+    own = [image.id for image in cloud.ec2.amis.values() if image.owner_id == "123456789012"]
+    assert set(own) == {pinned, *made[1:]}
+    assert json.loads((ec2.inventory / ".state/main.json").read_text())["image_id"] == pinned
+
+
+class Stamp(str):
+    def __format__(self, _):
+        return str(self)
+
+
+def test_an_image_that_fails_removes_no_older_one(cloud, ec2, monkeypatch):
+    stack(cloud)
+    told(ec2("image", "--yes", "--json"))
+    monkeypatch.setattr("lifecycle.imaging._state", lambda *_: "failed")
+    monkeypatch.setattr("lifecycle.imaging.datetime", type(
+        "Clock", (), {"now": staticmethod(lambda _: Stamp("later"))}))  # fmt: skip
+    code, _, err = ec2("image", "--keep", "1", "--yes")
+    assert code == 1
+    assert "older images were kept" in err
+    own = [image for image in cloud.ec2.amis.values() if image.owner_id == "123456789012"]
+    assert len(own) == 2
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "reboot", "resize t3.small", "image",
+                                  "protect", "unprotect", "teardown"])  # fmt: skip
+def test_a_dry_run_changes_nothing(cloud, ec2, verb):
+    stack(cloud)
+    cloud.calls.clear()
+    code, out, _ = ec2(*verb.split(), "--dry-run")
+    assert code == 0
+    assert out.startswith("plan")
+    changing = [call for call in cloud.calls if not re.match("Describe|Get|List", call.action)]
+    assert changing == []
+
+
+def test_ssh_remembers_the_instance_and_not_its_address(cloud, ec2, monkeypatch):
+    instance, started = stack(cloud), []
+    monkeypatch.setattr(connecting, "become", lambda words: started.append(words) or [{}])
+    ec2("ssh", "--", "uptime")
+    ec2("session")
+    assert f"HostKeyAlias={instance.id}" in started[0]
+    assert started[0][-2:] == [f"admin@{instance.public_ip}", "uptime"]
+    assert started[1][-1] == instance.id
+
+
+def test_a_missing_program_is_named(cloud, ec2, monkeypatch):
+    stack(cloud)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    code, _, err = ec2("session")
+    assert code == 1
+    assert "There is no command aws. Install it" in err
+
+
+def test_every_type_in_the_table_has_a_processor():
+    for region in ("eu-central-1", "us-east-1"):
+        prices = Prices(region)
+        assert {prices.architecture(each) for each in prices.types} == {"x86_64", "arm64"}
+
+
+def test_the_command_can_be_started_as_the_readme_says(run, root):
+    done = run(sys.executable, "scripts/ec2.py", "--help", folder=root)
+    assert "teardown" in done.stdout
