@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 from conftest import ANSIBLE, SSH_CIDR, Playbook
+from seeding import everything
 from testcloud.server import Fault
 
 NAME = "frontdesk-main"
@@ -141,14 +142,31 @@ def as_list(value):
     return [value] if isinstance(value, str) else value
 
 
-def test_a_run_killed_at_the_launch_and_repeated_gives_one_of_everything(cloud, provision):
-    cloud.faults.append(Fault("RunInstances", line="lost"))
-    cloud.on_call = lambda call: provision.kill() if call.action == "RunInstances" else None
-    assert provision(check=False).returncode != 0
+KILLED_AT = [
+    "RunInstances",
+    *(pytest.param(action, marks=pytest.mark.prove) for action in (
+        "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress",
+        "AuthorizeSecurityGroupEgress", "CreateRole", "PutRolePolicy", "CreateInstanceProfile",
+        "AddRoleToInstanceProfile", "AllocateAddress", "AssociateAddress")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("action", KILLED_AT)
+def test_a_killed_run_repeated_gives_one_of_everything_and_leaks_nothing(
+    cloud, provision, run, root, action
+):
+    before = everything(cloud)
+    options = {"elastic_ip": True, "session_manager": True}
+    cloud.faults.append(Fault(action, line="lost"))  # done at AWS, but nobody hears of it
+    cloud.on_call = lambda call: provision.kill() if call.action == action else None
+    assert provision(check=False, **options).returncode != 0
     cloud.on_call = None
-    provision()
-    assert len(alive(cloud)) == len(cloud.ec2.key_pairs) == len(cloud.iam.roles) == 1
-    assert group(cloud)
+    provision(**options)
+    kinds = sorted(kind for kind, _ in everything(cloud) - before)
+    assert kinds == ["address", "group", "instance", "key", "profile", "role", "volume"]
+    run("python", root / "scripts/ec2.py", "teardown", "--yes", "--inventory",
+        provision.inventory, **cloud.environment)  # fmt: skip
+    assert everything(cloud) == before
 
 
 def test_a_check_on_nothing_tells_the_plan_and_makes_nothing(cloud, provision):
