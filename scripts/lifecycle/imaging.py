@@ -14,7 +14,7 @@ def prunable(account: Account, keep: int) -> list[dict]:
     """The stack's images beside the newest `keep`, and beside the one that it is launched from."""
     spared = {account.stack.pinned().get("image_id")}
     images = described(account, "image", Owners=["self"])
-    newest = sorted(images, key=lambda each: each["CreationDate"], reverse=True)
+    newest = sorted(images, key=lambda each: (each["CreationDate"], each["Name"]), reverse=True)
     return [each for each in newest[keep:] if each["ImageId"] not in spared]
 
 
