@@ -92,7 +92,7 @@ class Host:
                 self.layout, self.release(**contents), OWNER, trial_seconds=trial_seconds
             )
         finally:
-            store.is_whole.cache_clear()  # each deploy is a process of its own
+            store.changed_files.cache_clear()  # each deploy is a process of its own
 
     @property
     def live(self):

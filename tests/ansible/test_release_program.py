@@ -52,30 +52,39 @@ def test_changed_unit_files_bring_the_same_parts_up_in_the_other_slot(host, layo
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "named"),
     [
-        lambda file: file.write_text("hacked"),
-        lambda file: file.unlink(),
-        lambda file: file.chmod(0o666),
-        lambda file: file.parent.chmod(0o777),
-        lambda file: file.with_name("more").write_text("x"),
+        (lambda file: file.write_text("hacked"), "app/file"),
+        (lambda file: file.unlink(), "app/file"),
+        (lambda file: file.chmod(0o666), "app/file"),
+        (lambda file: file.parent.chmod(0o777), "app/."),
+        (lambda file: file.with_name("more").write_text("x"), "app/more"),
     ],
 )
-def test_a_part_that_was_changed_by_hand_is_named_and_replaced(host, layout, damage):
+def test_a_part_that_was_changed_by_hand_is_named_and_replaced(host, layout, damage, named):
     host.deploy()
     damage(layout.live / "release" / "app" / "file")
-    assert "changed by hand (app)" in overview.as_text(overview.overview(layout))
-    store.is_whole.cache_clear()
+    assert f"changed by hand ({named})" in overview.as_text(overview.overview(layout))
+    store.changed_files.cache_clear()
     assert host.deploy()["changed"] is True
     assert (layout.live / "release" / "app" / "file").read_text() == "same"
-    store.is_whole.cache_clear()
+    store.changed_files.cache_clear()
     assert store.damaged(layout, activate.live_release(layout).parts) == []
+
+
+@pytest.mark.parametrize("note", ["", "7", "no JSON"])
+def test_a_part_whose_note_was_spoiled_counts_as_changed(host, layout, note):
+    host.deploy()
+    parts = activate.live_release(layout).parts
+    layout.installed_sum("app", parts["app"]).write_text(note)
+    store.changed_files.cache_clear()
+    assert store.damaged(layout, parts) == ["app"]
 
 
 def test_a_live_part_that_is_gone_is_brought_back_by_a_deploy(host, layout):
     host.deploy()
     shutil.rmtree(layout.store("model", releases.read(layout, "r01").parts["model"]))
-    store.is_whole.cache_clear()
+    store.changed_files.cache_clear()
     assert host.deploy()["changed"] is True
     assert (layout.live / "release" / "model" / "file").read_text() == "same"
 

@@ -66,8 +66,7 @@ class Host:
         """Have the host release what lies under this digest, with env and app of today."""
         path = "/opt/frontdesk/live/release/release.json"
         parts = json.loads(self.shell(f"cat {path}"))["parts"] | {"model": digest}
-        words = ["deploy", "--id", "by-hand", "--commit", "none"]
-        words += ["--model-card", "{}", *(f"--{part}={value}" for part, value in parts.items())]
+        words = ["deploy", "--id=by-hand", *(f"--{part}={value}" for part, value in parts.items())]
         done = _run(["docker", "exec", self.name, *PROGRAM, *words], check=False)
         return json.loads(done.stdout)
 

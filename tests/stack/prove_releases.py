@@ -75,12 +75,13 @@ class Proof:
 
     def _deploy(self):
         self._code = 1 - self._code
-        self._deploy_model("deploy.yml")
+        self._deploy_model("all")
 
-    def _deploy_model(self, playbook="release.yml"):
+    def _deploy_model(self, parts="model"):
         self._model = 1 - self._model
         self._host.play(
-            playbook,
+            "deploy.yml",
+            release_parts=parts,
             release_bundle_dir=str(self._bundles[self._model]),
             release_service_dir=str(self._services[self._code]),
         )

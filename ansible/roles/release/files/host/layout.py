@@ -84,7 +84,7 @@ class Layout:
         return self.root / "store" / part / digest
 
     def installed_sum(self, part: str, digest: str) -> Path:
-        """What a part's files summed up to when it was installed."""
+        """Notes the sum of each of a part's files as it was installed."""
         return self.root / "store" / "sums" / f"{part}-{digest}"
 
     def slot(self, name: str) -> Path:

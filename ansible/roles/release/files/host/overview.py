@@ -15,7 +15,7 @@ import rollback
 import slots
 import store
 import trial
-from layout import PROGRAM, SETTINGS, Layout, ReleaseError
+from layout import PARTS, PROGRAM, SETTINGS, Layout, ReleaseError
 
 
 def inspect(layout: Layout) -> dict:
@@ -36,6 +36,7 @@ def inspect(layout: Layout) -> dict:
         "on_trial": trial.pending(layout) is not None,
         "live_is_current": bool(live) and activate.is_live(layout, live.parts),
         "damaged": store.damaged(layout, live.parts) if live else [],
+        "changed_files": changed_files(layout, live) if live else [],
         "store": store.held(layout),
     }
 
@@ -100,10 +101,18 @@ def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
         )
     if since := audit.changed_by_hand(layout):
         found.append(f"{layout.history} was changed by hand before the line of {since}.")
-    damaged = ", ".join(store.damaged(layout, live.parts))
-    if damaged:
-        found.append(f"Files of the live release were changed by hand ({damaged}): deploy.")
+    if files := ", ".join(changed_files(layout, live)):
+        found.append(f"Files of the live release were changed by hand ({files}): deploy.")
     return found
+
+
+def changed_files(layout: Layout, live: releases.Release) -> list[str]:
+    """The first twenty paths in the live release that are not as they were installed."""
+    return [
+        f"{part}/{name}"
+        for part in PARTS
+        for name in store.changed_files(layout, part, live.parts[part])
+    ][:20]
 
 
 def tried(found: dict) -> list[str]:

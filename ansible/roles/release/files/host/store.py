@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,17 +20,22 @@ def held(layout: Layout) -> dict[str, list[str]]:
     return {part: [each for each in found[part] if is_whole(layout, part, each)] for part in PARTS}
 
 
-@functools.cache  # within one run; `install` forgets
 def is_whole(layout: Layout, part: str, digest: str) -> bool:
-    """Is a part as it was when it was installed: every file's content, owner and mode?"""
-    folder, noted = layout.store(part, digest), layout.installed_sum(part, digest)
-    if not folder.is_dir():
-        return False
-    for path in (folder, *folder.rglob("*")):
+    """Is a part as it was when it was installed?"""
+    return layout.store(part, digest).is_dir() and not changed_files(layout, part, digest)
+
+
+@functools.cache  # within one run; `install` forgets
+def changed_files(layout: Layout, part: str, digest: str) -> list[str]:
+    """Paths in a part whose content, owner or mode is not what it was when it was installed."""
+    folder = layout.store(part, digest)
+    noted, found = _noted_sums(layout.installed_sum(part, digest)), _sums(folder)
+    changed = {name for name in noted.keys() | found.keys() if noted.get(name) != found.get(name)}
+    for path in (folder, *folder.rglob("*")) if folder.is_dir() else ():
         facts = path.lstat()
         if facts.st_uid != os.geteuid() or (not path.is_symlink() and facts.st_mode & 0o022):
-            return False
-    return noted.is_file() and noted.read_text().strip() == tree_digest(folder)
+            changed.add(path.relative_to(folder).as_posix())
+    return sorted(changed)
 
 
 def damaged(layout: Layout, parts: dict[str, str]) -> list[str]:
@@ -40,10 +46,26 @@ def damaged(layout: Layout, parts: dict[str, str]) -> list[str]:
 def tree_digest(folder: Path) -> str:
     """sha256 over the relative paths and contents of all files below `folder`, as 64 hex digits."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, found in _sums(folder).items():
+        digest.update(f"{name}\0".encode())
+        digest.update(bytes.fromhex(found))
     return digest.hexdigest()
+
+
+def _noted_sums(note: Path) -> dict[str, str]:
+    try:
+        noted = json.loads(note.read_text())
+    except (OSError, ValueError):
+        noted = None
+    return noted if isinstance(noted, dict) else {}  # of a spoiled note nothing counts
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -101,8 +123,8 @@ def install(
         if part == "app":
             _run([sys.executable, "-m", "compileall", "-q", str(staging)], "compile the code")
         layout.installed_sum(part, digest).parent.mkdir(exist_ok=True)
-        write(layout.installed_sum(part, digest), tree_digest(staging) + "\n")
-        is_whole.cache_clear()
+        write(layout.installed_sum(part, digest), json.dumps(_sums(staging)) + "\n")
+        changed_files.cache_clear()
         if target.exists():
             target.rename(layout.store(part, f".old-{digest}"))
         staging.rename(target)
