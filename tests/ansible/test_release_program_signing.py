@@ -96,7 +96,7 @@ def test_what_is_no_signature_is_refused(host, trusting):
 def test_an_unsigned_bundle_in_the_store_since_before_is_refused_too(host, layout, trusting):
     host.deploy()
     host.deploy(model="new")
-    store.is_whole.cache_clear()
+    store.changed_files.cache_clear()
     with pytest.raises(ReleaseError, match="not signed"):
         deploy.deploy(trusting, host.release(), OWNER)
     assert host.live == "r02"
