@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import versions
+from classifier import bundle as bundles
 from hosts import Host
 from load import Load
 from timeline import WINDOW_SECONDS, Timeline, misplaced, phases, switch_ratio, switches
@@ -39,10 +40,8 @@ class Proof:
 
     def __init__(self, host, folder, bundle):
         self._host = host
-        self._bundles = [
-            bundle,
-            versions.changed_bundle(bundle, folder / "bundle", versions.rotate_labels),
-        ]
+        second = versions.changed_bundle(bundle, folder / "bundle", versions.rotate_labels)
+        self._bundles = {bundles.load(each).model_id: each for each in (bundle, second)}
         service = ROOT / "service"
         self._services = [
             service,
@@ -50,8 +49,8 @@ class Proof:
                 service, folder / "service", "gunicorn.conf.py", "# another version of the code\n"
             ),
         ]
-        self._model, self._code = 0, 0
-        self.answers = versions.Answers(*self._bundles)
+        self._code = 0
+        self.answers = versions.Answers(bundle, second)
         self.timeline = Timeline(lambda: host.status()["live"]["id"])
 
     def run(self, times):
@@ -78,11 +77,11 @@ class Proof:
         self._deploy_model("all")
 
     def _deploy_model(self, parts="model"):
-        self._model = 1 - self._model
+        (other,) = self._bundles.keys() - {self._host.status()["live"]["model"]["model_id"]}
         self._host.play(
             "deploy.yml",
             release_parts=parts,
-            release_bundle_dir=str(self._bundles[self._model]),
+            release_bundle_dir=str(self._bundles[other]),
             release_service_dir=str(self._services[self._code]),
         )
 

@@ -1,15 +1,16 @@
 """A deploy that is cut off anywhere leaves a host that answers, and the next run succeeds."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import time
 
 import pytest
+import versions
 from classifier import bundle as bundles
 from load import Load
-from versions import text
 
 pytestmark = pytest.mark.timeout(1800)
 ROOT = "/opt/frontdesk"
@@ -17,21 +18,30 @@ PER_SECOND = 50
 
 
 class Deploys:
-    """Starts deploys of the model that does not serve, and sees that later ones succeed."""
+    """Starts deploys, each of a bundle that the host has never seen, and sees that later ones work.
 
-    def __init__(self, host, *folders):
-        self._host = host
-        self._folders = {bundles.load(folder).model_id: folder for folder in folders}
+    Bundles alternate between two models, and the number in each makes it another one to send.
+    """
 
-    @property
-    def other(self):
-        (found,) = self._folders.keys() - {self._host.status()["live"]["model"]["model_id"]}
-        return found
+    def __init__(self, host, bundle, folder):
+        self._host, self._bundle, self._folder = host, bundle, folder
+        self._numbers = itertools.count()
+        self._first = bundles.load(bundle).model_id
+
+    def _fresh(self):
+        number, live = next(self._numbers), self._host.status()["live"]["model"]["model_id"]
+
+        def change(card, _folder):
+            card["training"]["seed"] = number
+            if live == self._first:
+                versions.rotate_labels(card)
+
+        return versions.changed_bundle(self._bundle, self._folder / str(number), change)
 
     @contextlib.contextmanager
     def started(self):
         """A running deploy; whatever is left of it at the end is killed."""
-        words = self._host.command("release.yml", release_bundle_dir=str(self._folders[self.other]))
+        words = self._host.command("release.yml", release_bundle_dir=str(self._fresh()))
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True,
                                    **self._host.surroundings)  # fmt: skip
         try:
@@ -39,14 +49,15 @@ class Deploys:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
+            process.stdout.close()
 
     def succeed(self):
         """The next run succeeds, its model serves, and nothing of those before is left."""
-        model = self.other
-        self._host.play("release.yml", release_bundle_dir=str(self._folders[model]))
+        bundle = self._fresh()
+        self._host.play("release.yml", release_bundle_dir=str(bundle))
         status = self._host.status()
-        assert status["live"]["model"]["model_id"] == model
+        assert status["live"]["model"]["model_id"] == bundles.load(bundle).model_id
         assert status["warnings"] == []
         strays = f"find {ROOT} -maxdepth 3 -name '.*'; find {ROOT}/incoming -mindepth 1"
         assert self._host.shell(strays) == ""
@@ -56,8 +67,8 @@ class Deploys:
 
 
 @pytest.fixture(scope="module")
-def deploys(host, sample_bundle, second):
-    return Deploys(host, sample_bundle, second)
+def deploys(host, sample_bundle, tmp_path_factory):
+    return Deploys(host, sample_bundle, tmp_path_factory.mktemp("bundles"))
 
 
 def announced(process):
@@ -82,7 +93,7 @@ def cut_off(process, share, task_count):
 
 def check_cut_off(host, deploys, share, task_count):
     before = host.status()["live"]["id"]
-    with Load(host.address, PER_SECOND, text) as load:
+    with Load(host.address, PER_SECOND, versions.text) as load:
         with deploys.started() as process:
             cut_off(process, share, task_count)
         deploys.succeed()
@@ -117,7 +128,7 @@ def test_a_host_that_loses_its_power_in_a_deploy_serves_again_and_takes_the_next
         wait_for(lambda: "staged" in host.shell(staged), 120, "a staged release")
         host.restart()
     status = host.status()
-    with Load(host.address, PER_SECOND, text) as load:
+    with Load(host.address, PER_SECOND, versions.text) as load:
         time.sleep(1)
     assert [each.failure for each in load.exchanges if each.failure] == []
     assert {each.release for each in load.exchanges} == {status["live"]["id"]}
@@ -134,7 +145,8 @@ def test_a_nearly_full_disk_is_refused_before_anything_is_written(host, deploys)
     try:
         before = host.shell(listing)
         with deploys.started() as process:
-            said = process.communicate()[0]
+            said = process.stdout.read()
+            process.wait()
         assert process.returncode != 0
         assert "of disk" in said
         assert "Nothing was written." in said
