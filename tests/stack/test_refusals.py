@@ -1,9 +1,11 @@
 """Candidates that must never serve: each is refused with its cause, and no request notices."""
 
 import contextlib
+import csv
 import gzip
 import io
 import tarfile
+import time
 
 import pytest
 import versions
@@ -55,6 +57,19 @@ def all_answered_by_the_live_release(host, bundle):
 
 
 @pytest.fixture
+def note(root):
+    """Write down how long a refusal took: a figure, on this machine and beside this load."""
+
+    def write(what, seconds):
+        table = root / "build/proof/refusals.csv"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        with table.open("a", newline="") as stream:
+            csv.writer(stream).writerow([what, f"{seconds:.1f}"])
+
+    return write
+
+
+@pytest.fixture
 def candidate(root, sample_bundle, tmp_path):
     """candidate(kind) -> the variables that release it, and the cause that must be named."""
 
@@ -71,10 +86,12 @@ def candidate(root, sample_bundle, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [*CODE, *MODEL])
-def test_a_candidate_is_refused_when(host, sample_bundle, candidate, kind):
+def test_a_candidate_is_refused_when(host, sample_bundle, candidate, note, kind):
     variables, cause = candidate(kind)
     with all_answered_by_the_live_release(host, sample_bundle):
+        began = time.monotonic()
         done = host.play("release.yml", check=False, **variables)
+        note(kind, time.monotonic() - began)
     said = done.stdout + done.stderr
     assert done.returncode != 0, said
     assert cause in said
@@ -127,7 +144,7 @@ DAMAGE = {
 
 
 @pytest.fixture
-def refuse_archive(host, sample_bundle):
+def refuse_archive(host, sample_bundle, note):
     """refuse_archive(data): send it as the live model with another digest; what the host says."""
 
     def call(data):
@@ -136,7 +153,9 @@ def refuse_archive(host, sample_bundle):
         host.shell("touch /run/before")
         host.send(data, f"/opt/frontdesk/incoming/model-{digest}.tar")
         with all_answered_by_the_live_release(host, sample_bundle):
+            began = time.monotonic()
             said = host.release_model(digest)
+            note(said["error"], time.monotonic() - began)
         changed = host.shell(
             "find / -xdev -newer /run/before -not -type d -not -path '/proc/*' -not -path '/sys/*' "
             "-not -path '/run/*' -not -path '/tmp/*' -not -path '/dev/*' -not -path '/var/log/*' "
