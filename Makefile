@@ -5,6 +5,8 @@ VENV := .venv/bin
 DATA ?=
 TEST ?=
 PORT ?=
+BUNDLE ?= build/bundle
+OTHER ?=
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -27,10 +29,22 @@ test:  ## lint, fast tests, then Molecule: all there is
 prove:  ## the long forms: 20 deploys under load, each way of being interrupted
 	@$(PYTHON) scripts/run_tests.py -m prove
 
+train: venv  ## train on DATA (and measure on TEST, if given) into BUNDLE, by default build/bundle
+	@cd service && ../$(VENV)/python -m classifier train "$(abspath $(or $(DATA),service/sample_data))" --output "$(abspath $(BUNDLE))" $(if $(TEST),--test "$(abspath $(TEST))")
+
+evaluate: venv  ## score BUNDLE on the labelled texts at DATA
+	@cd service && ../$(VENV)/python -m classifier evaluate "$(abspath $(BUNDLE))" "$(abspath $(DATA))"
+
+compare: venv  ## put BUNDLE beside the bundle OTHER on the labelled texts at DATA
+	@cd service && ../$(VENV)/python -m classifier compare "$(abspath $(BUNDLE))" "$(abspath $(OTHER))" "$(abspath $(DATA))"
+
 bench: bench-pipeline bench-serving  ## both benchmarks: of training on DATA=folder-or-csv, and of serving
 
 bench-pipeline: venv  ## speed and memory of the training pipeline on DATA=folder-or-csv, beside scikit-learn
 	@$(VENV)/python tests/bench/pipeline.py "$(or $(DATA),service/sample_data)" --output build/bench
+
+bench-accuracy: venv  ## how right the model is, beside its rivals, on DATA=folder of NAME_train and NAME_test tables
+	@$(VENV)/python tests/bench/accuracy.py "$(DATA)" --output build/bench
 
 bench-serving: venv  ## what a request costs, beside the limits, the naive way and five other servers
 	@$(VENV)/python tests/bench/serving.py --output build/bench
@@ -47,4 +61,4 @@ lock: venv  ## resolve requirements.in and service/requirements.in into their lo
 venv:  # the control machine's environment, made anew when the lock changes
 	@$(PYTHON) scripts/environment.py
 
-.PHONY: help up down status rollback test prove bench bench-pipeline bench-serving bench-memory lint lock venv
+.PHONY: help up down status rollback train evaluate compare test prove bench bench-pipeline bench-accuracy bench-serving bench-memory lint lock venv

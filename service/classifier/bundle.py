@@ -1,7 +1,8 @@
 """The bundle: a folder of plain data that training writes and serving reads.
 
     model.tflite      input `ids` int32 [n, length], output `probabilities` float32 [n, labels]
-    vocabulary.txt    UTF-8, one token a line; line i (from 0) has id i + 2 (0 padding, 1 unknown)
+    vocabulary.txt    UTF-8, one token a line; line i (from 0) has id i + 2 (0 padding, 1 unknown):
+                      words, then pairs of them, then pieces of words, each after a space
     bundle.json       the card: what the other two mean, with their digests; written last
 
 Standard library only: this is the one module that both sides import.
@@ -33,14 +34,21 @@ class BundleError(Exception):
 
 @dataclass(frozen=True)
 class TokenizerSettings:
-    """How texts become ids; the meaning of each is that of keras.layers.TextVectorization.
+    """How texts become ids; what each means is told by `serving.tokenizer`.
 
-    `max_tokens` counts all ids, padding and unknown included; ids beyond `max_length` are cut.
+    kind         "bag": each id once, unknown words by their pieces; "sequence": words in order
+    ngrams       2 where pairs of words have ids, else 1
+    words, pairs how many tokens of the vocabulary, from its begin, are words, and then pairs
+    pieces       characters of the longest piece of a word, 0 where there are no pieces
+    max_tokens   counts all ids, padding and unknown included
+    max_length   ids of a text beyond it are cut
     """
 
-    standardize: str
-    split: str
+    kind: str
     ngrams: int
+    words: int
+    pairs: int
+    pieces: int
     max_tokens: int
     max_length: int
 
@@ -76,6 +84,7 @@ class Bundle:
     calibration: dict[str, Any]
     statistics: dict[str, Any]
     embedding: dict[str, Any]
+    terms: dict[str, Any]
     model_id: str
     card: dict[str, Any]
 
@@ -103,6 +112,7 @@ def load(path: str | os.PathLike[str]) -> Bundle:
             f"{folder / VOCABULARY_NAME}: {len(vocabulary)} tokens and {SPECIAL_IDS} special ids, "
             f"but {CARD_NAME} says tokenizer.max_tokens is {tokenizer.max_tokens}"
         )
+    _check_vocabulary(folder / VOCABULARY_NAME, vocabulary, tokenizer)
     return Bundle(
         path=folder,
         labels=tuple(card["labels"]),
@@ -114,6 +124,7 @@ def load(path: str | os.PathLike[str]) -> Bundle:
         calibration=card["calibration"],
         statistics=card["statistics"],
         embedding=card["embedding"],
+        terms=card["terms"],
         model_id=card["model_id"],
         card=card,
     )
@@ -132,6 +143,7 @@ def write(  # noqa: PLR0913 - a bundle has that many parts, all by name
     calibration: Mapping[str, Any],
     statistics: Mapping[str, Any],
     embedding: Mapping[str, Any],
+    terms: Mapping[str, Any],
     training: Mapping[str, Any],
 ) -> Bundle:
     """Write a bundle to `path` in one rename, in place of the bundle that may be there.
@@ -154,6 +166,7 @@ def write(  # noqa: PLR0913 - a bundle has that many parts, all by name
         "calibration": dict(calibration),
         "statistics": dict(statistics),
         "embedding": dict(embedding),
+        "terms": dict(terms),
         "golden": [dataclasses.asdict(item) for item in golden],
         "never_given": card_file.never_given(labels, [item.label for item in golden]),
         "training": dict(training),
@@ -239,6 +252,24 @@ def _check_data(folder: Path, digests: Mapping[str, str]) -> None:
     with (folder / MODEL_NAME).open("rb") as file:
         if file.read(8)[4:] != b"TFL3":
             raise BundleError(f"{folder / MODEL_NAME}: not a LiteRT model; train again")
+
+
+def _check_vocabulary(path: Path, vocabulary: Sequence[str], tokenizer: TokenizerSettings) -> None:
+    """See that words, pairs and pieces stand where the card says, and pairs are of known words."""
+    pairs_end = tokenizer.words + tokenizer.pairs
+    if pairs_end > len(vocabulary):
+        raise BundleError(f"{path}: {len(vocabulary)} tokens, fewer than the words and pairs of it")
+    words = set(vocabulary[: tokenizer.words])
+    for place, token in enumerate(vocabulary):
+        parts = token.split(" ")
+        if place < tokenizer.words:
+            fits, kind = len(parts) == 1, "a word"
+        elif place < pairs_end:
+            fits, kind = len(parts) == 2 and words.issuperset(parts), "a pair of words above it"
+        else:
+            fits, kind = len(parts) == 2 and not parts[0], "a piece after a space"
+        if not fits:
+            raise BundleError(f"{path}: line {place + 1}, {token!r}, is not {kind}; train again")
 
 
 def _read_vocabulary(path: Path) -> tuple[str, ...]:

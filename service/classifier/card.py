@@ -10,7 +10,7 @@ from typing import Any
 
 from classifier.traffic import CONFIDENCE_BINS, QUANTILES
 
-FORMAT = 2
+FORMAT = 3
 GOLDEN_LEAST = 8
 _GOLDEN_MOST = 64  # where there are not more labels
 
@@ -25,6 +25,7 @@ _KINDS: dict[str, type] = {
     "calibration": dict,
     "statistics": dict,
     "embedding": dict,
+    "terms": dict,
     "golden": list,
     "never_given": list,
     "training": dict,
@@ -32,9 +33,11 @@ _KINDS: dict[str, type] = {
     "card_sha256": str,
 }
 _TOKENIZER_KINDS: dict[str, type] = {
-    "standardize": str,
-    "split": str,
+    "kind": str,
     "ngrams": int,
+    "words": int,
+    "pairs": int,
+    "pieces": int,
     "max_tokens": int,
     "max_length": int,
 }
@@ -68,6 +71,11 @@ _SPREAD_KINDS: dict[str, dict[str, type]] = {
 }
 # The tensor of the model with a vector for each id; "" and 0 when it has none.
 _EMBEDDING_KINDS: dict[str, type] = {"tensor": str, "dimensions": int}
+# The tensors of a model whose score is a sum over its ids; all "" for any other model. See
+# training.model.Terms for what each holds.
+TERM_NAMES = ("scores", "scales", "vectors", "labels", "bias")
+_KINDS_OF_IDS = ("bag", "sequence")
+_MAY_BE_NONE = {"pairs", "pieces"}
 _TRAINING_KINDS: dict[str, type] = {
     "source": str,
     "data_digest": str,
@@ -134,18 +142,22 @@ def _check_sections(card: dict[str, Any], file_names: tuple[str, ...]) -> None:
     _check_kinds("training.", card["training"], _TRAINING_KINDS)
     _check_kinds("calibration.", card["calibration"], _CALIBRATION_KINDS, exactly=True)
     _check_kinds("embedding.", card["embedding"], _EMBEDDING_KINDS, exactly=True)
+    _check_kinds("terms.", card["terms"], dict.fromkeys(TERM_NAMES, str), exactly=True)
     _check_kinds("files.", card["files"], dict.fromkeys(file_names, str), exactly=True)
     for section in ("tokenizer", "limits"):
         for name, value in card[section].items():
-            if isinstance(value, int) and value < 1:
-                raise CardError(f"{section}.{name} is {value}, must be 1 or more")
+            least = 0 if name in _MAY_BE_NONE else 1
+            if isinstance(value, int) and value < least:
+                raise CardError(f"{section}.{name} is {value}, must be {least} or more")
     if not card["calibration"]["temperature"] > 0:
         raise CardError(
             f"calibration.temperature is {card['calibration']['temperature']}, must be above 0"
         )
-    for name, known in (("standardize", "lower_and_strip_punctuation"), ("split", "whitespace")):
-        if card["tokenizer"][name] != known:
-            raise CardError(f"tokenizer.{name} is {card['tokenizer'][name]!r}, must be {known!r}")
+    if card["tokenizer"]["kind"] not in _KINDS_OF_IDS:
+        raise CardError(
+            f"tokenizer.kind is {card['tokenizer']['kind']!r}, must be one of "
+            f"{', '.join(_KINDS_OF_IDS)}"
+        )
 
 
 def _check_labels(labels: list[Any]) -> None:

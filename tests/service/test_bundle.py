@@ -21,16 +21,21 @@ def statistics(labels):
     return traffic.summary()
 
 
+def tokenizer(words, pairs=0, pieces=0, **changes):
+    """Return settings for a vocabulary of that many words, pairs and pieces."""
+    settings = {"kind": "bag", "ngrams": 2, "words": words, "pairs": pairs, "max_length": 100}
+    settings |= {"pieces": 5 if pieces else 0, "max_tokens": words + pairs + pieces + 2}
+    return bundle.TokenizerSettings(**settings | changes)
+
+
 def parts(**changes):
     """Return arguments for `bundle.write`; the model is none, but looks like one."""
-    vocabulary = ["the", "dog", "the dog", "line\u2028separator", "next\x85line"]
+    vocabulary = ["the", "dog", "line\u2028separator", "next\x85line", "the dog", " dog>"]
     return {
         "model": b"\x1c\0\0\0TFL3" + bytes(64),
         "vocabulary": vocabulary,
         "labels": LABELS,
-        "tokenizer": bundle.TokenizerSettings(
-            "lower_and_strip_punctuation", "whitespace", 2, len(vocabulary) + 2, 100
-        ),
+        "tokenizer": tokenizer(4, 1, 1),
         "limits": bundle.Limits(),
         "metrics": {"accuracy": 1, "macro_f1": 0.5, "held_out_texts": 2, "training_texts": 8},
         "golden": [bundle.GoldenText(f"Grüße {n}", "ham", 0.75) for n in range(8)],
@@ -43,6 +48,7 @@ def parts(**changes):
         },
         "statistics": statistics(changes.get("labels", LABELS)),
         "embedding": {"tensor": "", "dimensions": 0},
+        "terms": {name: f"a/{name}" for name in card.TERM_NAMES},
         "training": {
             "source": "mails",
             "data_digest": "0" * 64,
@@ -79,6 +85,7 @@ def test_what_was_written_is_read_back(written):
     assert found.calibration == given["calibration"]
     assert found.statistics == given["statistics"]
     assert found.embedding == given["embedding"]
+    assert found.terms == given["terms"]
     assert found.card["never_given"] == ["spam"]
     assert found.metrics == given["metrics"]
     assert found.model_path.read_bytes() == given["model"]
@@ -152,9 +159,10 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=1), "format 1 is unknown, this version reads 2"),
-        (lambda c: c.update(format=3), "format 3 is unknown"),
-        (lambda c: c.update(format=2.0), "format must be of type int"),
+        (lambda c: c.update(format=1), "format 1 is unknown, this version reads 3"),
+        (lambda c: c.update(format=2), "format 2 is unknown, this version reads 3"),
+        (lambda c: c.update(format=4), "format 4 is unknown"),
+        (lambda c: c.update(format=3.0), "format must be of type int"),
         (lambda c: c.pop("limits"), "limits is missing"),
         (lambda c: c.update(note="x"), "note is not known"),
         (lambda c: c.update(labels=["spam"]), "two or more"),
@@ -163,8 +171,19 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         (lambda c: c["tokenizer"].update(ngrams="2"), "tokenizer.ngrams must be of type int"),
         (lambda c: c["tokenizer"].update(ngrams=True), "tokenizer.ngrams must be of type int"),
         (lambda c: c["tokenizer"].update(max_length=0), "tokenizer.max_length is 0"),
-        (lambda c: c["tokenizer"].update(max_tokens=9), "5 tokens and 2 special ids"),
-        (lambda c: c["tokenizer"].update(split="character"), "tokenizer.split"),
+        (lambda c: c["tokenizer"].update(max_tokens=9), "6 tokens and 2 special ids"),
+        (lambda c: c["tokenizer"].update(split="x"), "tokenizer.split is not known"),
+        (lambda c: c["tokenizer"].pop("kind"), "tokenizer.kind is missing"),
+        (lambda c: c["tokenizer"].update(kind="set"), "kind is 'set', must be one of bag, seq"),
+        (lambda c: c["tokenizer"].update(words=0), "tokenizer.words is 0, must be 1 or more"),
+        (lambda c: c["tokenizer"].update(pairs=-1), "tokenizer.pairs is -1, must be 0 or more"),
+        (lambda c: c["tokenizer"].update(pieces=-3), "tokenizer.pieces is -3, must be 0 or more"),
+        (lambda c: c["tokenizer"].update(pieces=5.0), "tokenizer.pieces must be of type int"),
+        (lambda c: c["tokenizer"].update(words=3), "line 4, .*, is not a pair of words above it"),
+        (lambda c: c["tokenizer"].update(words=5), "line 5, 'the dog', is not a word"),
+        (lambda c: c["tokenizer"].update(pairs=0), "line 5, 'the dog', is not a piece after a sp"),
+        (lambda c: c["tokenizer"].update(pairs=2), "line 6, ' dog>', is not a pair of words"),
+        (lambda c: c["tokenizer"].update(pairs=3), "6 tokens, fewer than the words and pairs"),
         (lambda c: c["limits"].pop("batch_texts"), "limits.batch_texts is missing"),
         (lambda c: c["metrics"].pop("accuracy"), "metrics.accuracy is missing"),
         (lambda c: c["training"].pop("seed"), "training.seed is missing"),
@@ -187,6 +206,10 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         (lambda c: c["calibration"].update(temperature=0), "calibration.temperature is 0"),
         (lambda c: c["calibration"].pop("ece_after"), "calibration.ece_after is missing"),
         (lambda c: c["embedding"].update(dimensions="8"), "embedding.dimensions must be of type"),
+        (lambda c: c.pop("terms"), "terms is missing"),
+        (lambda c: c["terms"].pop("scales"), "terms.scales is missing"),
+        (lambda c: c["terms"].update(bias=1), "terms.bias must be of type str"),
+        (lambda c: c["terms"].update(weights="w"), "terms.weights is not known"),
         (lambda c: c["files"].update({"model.tflite": "0" * 64}), "model.tflite: sha256"),
         (lambda c: c["files"].update({"../x": "0" * 64}), r"files\.\.\./x is not known"),
     ],
@@ -221,12 +244,42 @@ def test_a_card_that_is_no_card_is_refused_in_one_line(written, data):
     "vocabulary", [["a", "a"], ["a", ""], ["a\nb", "c"], []], ids=["twice", "empty", "line", "none"]
 )
 def test_a_vocabulary_that_would_shift_ids_is_never_written(tmp_path, vocabulary):
-    tokenizer = bundle.TokenizerSettings(
-        "lower_and_strip_punctuation", "whitespace", 1, len(vocabulary) + 2, 9
-    )
+    settings = tokenizer(max(1, len(vocabulary)), max_tokens=len(vocabulary) + 2)
     with pytest.raises(bundle.BundleError, match=r"vocabulary\.txt"):
-        bundle.write(tmp_path / "b", **parts(vocabulary=vocabulary, tokenizer=tokenizer))
+        bundle.write(tmp_path / "b", **parts(vocabulary=vocabulary, tokenizer=settings))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        (["a b", "b", "a", " ab>"], "line 1, 'a b', is not a word"),
+        (["a", "b", " ab>", "a b"], "line 3, ' ab>', is not a pair of words above it"),
+        (["a", "b", "a c", " ab>"], "line 3, 'a c', is not a pair of words above it"),
+        (["a", "b", "a b a", " ab>"], "line 3, 'a b a', is not a pair of words above it"),
+        (["a", "b", "a b", "ab>"], "line 4, 'ab>', is not a piece after a space"),
+        (["a", "b", "a b", " a b"], "line 4, ' a b', is not a piece after a space"),
+        (["a", "b", "a b", "b a"], "line 4, 'b a', is not a piece after a space"),
+    ],
+    ids=str,
+)
+def test_a_token_that_is_not_in_its_place_is_never_written(tmp_path, vocabulary, message):
+    settings = tokenizer(2, 1, 1)
+    with pytest.raises(bundle.BundleError, match=rf"vocabulary\.txt: {message}; train again"):
+        bundle.write(tmp_path / "b", **parts(vocabulary=vocabulary, tokenizer=settings))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "counts"),
+    [(["a"], (1,)), (["a", "b", "b a"], (2, 1)), (["a", " <ab"], (1, 0, 1))],
+    ids=str,
+)
+def test_pairs_and_pieces_may_be_none(tmp_path, vocabulary, counts):
+    made = bundle.write(
+        tmp_path / "b", **parts(vocabulary=vocabulary, tokenizer=tokenizer(*counts))
+    )
+    assert list(made.vocabulary) == vocabulary
 
 
 def test_a_model_that_is_no_litert_file_is_never_written(tmp_path):

@@ -56,6 +56,30 @@ def test_a_sorted_source_is_mixed_as_a_whole():
     assert abs(means - 2000).max() < 400  # 5 standard errors
 
 
+@pytest.mark.parametrize("place", ["memory", "disk"])
+@pytest.mark.parametrize("shard_texts", [1000, 9])
+def test_an_epoch_is_all_texts_a_shard_at_a_time_always_in_one_order(place, shard_texts):
+    kept = filled(place=place, shard_texts=shard_texts)
+    first, second = (list(kept.epoch()) for _ in range(2))
+    assert len(first) == kept.shards
+    assert sorted(rows_of(first)) == [(n, [n] * (n % 4)) for n in range(100)]
+    assert list(rows_of(first)) == list(rows_of(second))
+
+
+@pytest.mark.parametrize("end", [0, 1, 3, 5, 9, 100])
+def test_only_ids_below_a_limit_are_kept_and_every_text(end):
+    rows = [[5, 1, 9], [], [3], [9, 9], [0, 1, 2, 3]]
+    kept = texts_of(rows).keep_below(end)
+    wanted = [[token for token in row if token < end] for row in rows]
+    assert list(rows_of([kept])) == list(enumerate(wanted))
+    assert kept.lengths.dtype == numpy.int32
+
+
+def test_texts_without_ids_stay_texts():
+    kept = texts_of([[], []]).keep_below(4)
+    assert (kept.ids.tolist(), kept.lengths.tolist(), kept.labels.tolist()) == ([], [0, 0], [0, 1])
+
+
 def test_small_vocabularies_take_two_bytes_an_id():
     assert filled(id_count=2**16).id_type == numpy.uint16
     assert filled(id_count=2**16 + 1).id_type == numpy.int32

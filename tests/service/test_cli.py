@@ -143,6 +143,7 @@ def test_a_separate_file_is_what_accuracy_is_measured_on(tmp_path, capsys):
     assert main(["train", *files, "--output", str(tmp_path / "b"), "--epochs", "2"]) == 0
     line = last_json(capsys)
     assert (line["held_out_texts"], line["training_texts"]) == (9, 22)
+    assert bundle.load(tmp_path / "b").metrics["fitted_texts"] == 24  # and none of the nine
 
 
 def test_below_the_floor_nothing_is_written(tmp_path, capsys):
@@ -217,6 +218,13 @@ def test_a_place_that_holds_something_else_is_refused_before_training(
         (["train", "x", "--output", "y", "--epochs", "many"], "'many' is not a whole number"),
         (["train", "x", "--output", "y", "--learning-rate", "nan"], "'nan' is not a number above"),
         (["train", "x", "--output", "y", "--test-fraction", "0.9"], "at most 0.4"),
+        (["train", "x", "--output", "y", "--ngrams", "3"], "'3' is not 1 or 2"),
+        (["train", "x", "--output", "y", "--pieces", "2"], "'2' is not 0, or from 3 to 8"),
+        (["train", "x", "--output", "y", "--pieces", "9"], "'9' is not 0, or from 3 to 8"),
+        (["train", "x", "--output", "y", "--balance", "1.5"], "'1.5' is not a number from 0 to 1"),
+        (["train", "x", "--output", "y", "--strength", "0"], "'0' is not a number above 0"),
+        (["train", "x", "--output", "y", "--piece-weight", "-1"], "'-1' is not a number, 0 or"),
+        (["train", "x", "--output", "y", "--refit", "some"], "'some' is not one of all, none"),
         (["train", "x", "--output", "y", "--require-accuracy", "90"], "from 0 to 1"),
         (["train", "x", "--output", "y", "--epoch", "3"], "unrecognized arguments: --epoch"),
     ],
@@ -279,7 +287,9 @@ def test_stderr_holds_one_line_an_epoch_and_nothing_of_tensorflow(data_dir, tmp_
     assert done.returncode == 0
     assert json.loads(done.stdout)["trained"] is True
     said = [line.split()[0] for line in done.stderr.splitlines()]
-    assert [word for word in said if word != "INFO:"] == ["48", *["epoch"] * 3, "report:"]
+    assert [word for word in said if word != "INFO:"] == [
+        "48", *["epoch"] * 3, *["linear"] * 2, "report:"
+    ]  # fmt: skip
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "b.report"]
 
 

@@ -98,7 +98,7 @@ def other_bundle(bundle_dir, tmp_path):
         bundle.GoldenText(item.text, renamed[item.label], item.probability) for item in sound.golden
     ]
     mix = {renamed[label]: share for label, share in sound.statistics["label_mix"].items()}
-    names = ("vocabulary", "tokenizer", "limits", "metrics", "calibration", "embedding")
+    names = ("vocabulary", "tokenizer", "limits", "metrics", "calibration", "embedding", "terms")
     made = bundle.write(
         tmp_path / "other",
         model=sound.model_path.read_bytes(),

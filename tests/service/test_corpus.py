@@ -161,7 +161,8 @@ def test_an_id_in_place_of_the_label_is_refused(tmp_path):
         read(path)
 
 
-def test_an_error_of_a_reader_reaches_the_user_out_of_tensorflow(tmp_path):
+@pytest.mark.parametrize("refit", ["all", "none"])
+def test_an_error_of_a_reader_reaches_the_user_out_of_tensorflow(tmp_path, refit):
     """The table changes after the count and before the vectorising."""
     from classifier.training import train
 
@@ -174,7 +175,8 @@ def test_an_error_of_a_reader_reaches_the_user_out_of_tensorflow(tmp_path):
         read=lambda: (path.write_bytes(next(reads)), corpus.training.source.read())[1],
     )
     training = dataclasses.replace(corpus.training, source=source)
+    changed = dataclasses.replace(corpus, training=training)
     with pytest.raises(
         DataError, match="^[^ ]*t.csv: changed while it was being read; start again$"
     ):
-        train.train(training, corpus.validation, Settings(epochs=1, min_count=1))
+        train.train(changed, Settings(epochs=1, refit=refit))

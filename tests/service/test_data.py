@@ -1,9 +1,11 @@
-"""The tf.data pipeline: the right texts, in order, vectorised once."""
+"""The tf.data pipeline: the right texts, in order, made into ids once."""
 
 import numpy
 import pytest
 import tensorflow as tf
-from classifier.training import data, splits, vectorize
+from classifier.bundle import TokenizerSettings
+from classifier.serving.tokenizer import Tokenizer
+from classifier.training import data, splits
 from classifier.training.cache import IdCache
 from classifier.training.errors import DataError
 from classifier.training.notices import Notices
@@ -87,34 +89,54 @@ def test_a_table_that_changes_while_it_is_read_is_refused(table, rows):
         list(split.texts())
 
 
-LAYER = ("a", "b", "a b")
+VOCABULARY = ("a", "b", "a b")
 
 
 @pytest.fixture
 def words(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text('label,text\nx,a b\ny,A!\nx,"."\ny,b a b a\n')
+    path.write_text('label,text\nx,a b\ny,A!\nx,""" """\ny,b a b a\n')
     return split_of(path)
 
 
-def kept_batches(split, *, size, seed=None, most=4, place="memory", shard_texts=100):
-    layer = vectorize.build(LAYER, 2)
-    cache = IdCache(split.count, id_count=5, shard_texts=shard_texts, place=place, seed=1)
-    data.vectorise(split, layer, cache, most)
-    return data.batches(cache, size, seed)
-
-
-def streamed(split, *, size, seed=None, most=4):
-    layer = vectorize.build(LAYER, 2)
-    return data.streamed_batches(
-        split, layer, most=most, batch_size=size, shuffle_texts=100, shuffle_seed=seed
+def tokenizer_for(most=4):
+    told = TokenizerSettings(
+        kind="sequence", ngrams=2, words=2, pairs=1, pieces=0, max_tokens=5, max_length=most
     )
+    return Tokenizer(VOCABULARY, told)
+
+
+def kept_batches(split, *, size, seed=None, below=None, place="memory", shard_texts=100):
+    cache = IdCache(split.count, id_count=5, shard_texts=shard_texts, place=place, seed=1)
+    return data.batches(data.fill(cache, split, tokenizer_for()), size, seed, below)
+
+
+def streamed(split, *, size, seed=None, below=None):
+    return data.streamed_batches(
+        split, tokenizer_for(), batch_size=size, shuffle_texts=100, shuffle_seed=seed, below=below
+    )
+
+
+def test_texts_become_ids_in_the_order_of_the_source(words, monkeypatch):
+    monkeypatch.setattr(data, "READ_BATCH", 3)
+    found = list(data.tokenise(words, tokenizer_for()))
+    assert [texts.lengths.tolist() for texts in found] == [[3, 2, 2], [4]]
+    assert [texts.ids.tolist() for texts in found] == [[2, 3, 4, 2, 1, 1, 1], [3, 2, 3, 2]]
+    assert [texts.labels.tolist() for texts in found] == [[0, 1, 0], [1]]
 
 
 @pytest.mark.parametrize("make", [kept_batches, streamed])
 def test_ids_are_padded_to_the_longest_of_the_batch_and_cut(words, make):
     found = [(ids.tolist(), y.tolist()) for ids, y in make(words, size=2).as_numpy_iterator()]
-    assert found == [([[2, 3, 4], [2, 0, 0]], [0, 1]), ([[0, 0, 0, 0], [3, 2, 3, 2]], [0, 1])]
+    assert found == [([[2, 3, 4], [2, 1, 0]], [0, 1]), ([[1, 1, 0, 0], [3, 2, 3, 2]], [0, 1])]
+
+
+@pytest.mark.parametrize("make", [kept_batches, streamed])
+def test_ids_from_a_limit_on_are_left_out_when_asked(words, make):
+    found = [ids.tolist() for ids, _ in make(words, size=2, below=3).as_numpy_iterator()]
+    assert found == [[[2, 0], [2, 1]], [[1, 1], [2, 2]]]
+    nothing = [ids.shape for ids, _ in make(words, size=2, below=1).as_numpy_iterator()]
+    assert nothing == [(2, 0), (2, 0)]
 
 
 @pytest.mark.parametrize("make", [kept_batches, streamed])

@@ -4,15 +4,30 @@ import keras
 import numpy
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from classifier.card import TERM_NAMES
 from classifier.training import export, model
 from classifier.training.errors import ExportError
+from classifier.training.linear import Linear, Weighting
 from classifier.training.settings import Settings
+from scipy import sparse
 
 
 @pytest.fixture(scope="module")
 def network():
-    keras.utils.set_random_seed(1)
-    return model.build(model.Statistics(numpy.ones(50), numpy.array([4, 5, 6])), Settings())
+    return whole_network(3)
+
+
+def whole_network(labels, dimensions=16, ids=50, words_end=30):
+    """The default network with random numbers in it."""
+    dice = numpy.random.default_rng(labels)
+    point = dice.normal(size=(ids + 1, labels)).astype(numpy.float32)
+    squares = dice.uniform(1, 9, ids).astype(numpy.float32)
+    point[:2], squares[:2] = 0, 0
+    shapes = (words_end, dimensions), (dimensions, labels), (labels,)
+    words = model.Words(*(dice.normal(size=shape).astype(numpy.float32) for shape in shapes))
+    rows = sparse.identity(ids, format="csr", dtype=numpy.float32)
+    weighting = Weighting(rows, squares, squares > 0)
+    return model.combine(Linear(point[:-1], point[-1], point), words, weighting, Settings())
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +53,8 @@ def test_litert_answers_as_keras_does(network, model_path):
 
 
 def test_a_model_that_answers_otherwise_is_refused(network, model_path):
-    other = keras.models.clone_model(network)
-    other.set_weights(network.get_weights())
-    other.get_layer("labels").bias.assign([3, 0, 0])
+    other = whole_network(3)
+    other.get_layer("terms").bias.assign([3, 0, 0])
     with pytest.raises(ExportError, match="LiteRT and Keras differ by"):
         export.check_equal(other, model_path, [[3, 4, 5], [6]])
 
@@ -68,11 +82,8 @@ def test_the_temperature_is_applied_in_the_model(network, tmp_path):
     (tmp_path / "model.tflite").write_bytes(export.to_litert(network, 2.5))
     samples = [[3, 4, 5], [], [1]]
     export.check_equal(network, tmp_path / "model.tflite", samples, 2.5)
-    for weights in network.get_layer("labels").weights:  # so that temperatures make a difference
-        weights.assign(weights + numpy.arange(3, dtype=numpy.float32))
-    (tmp_path / "warm.tflite").write_bytes(export.to_litert(network, 2.5))
     with pytest.raises(ExportError, match="LiteRT and Keras differ by"):
-        export.check_equal(network, tmp_path / "warm.tflite", samples, 1.0)
+        export.check_equal(network, tmp_path / "model.tflite", samples, 1.0)
 
 
 def test_an_lstm_is_exported_for_one_text_at_a_time(tmp_path):
@@ -100,5 +111,36 @@ def test_a_network_that_minds_padding_is_refused(tmp_path):
 
 def test_the_embedding_is_found_in_the_exported_model(network, model_path):
     found = export.find_embedding(network, model_path)
-    assert found["dimensions"] == network.get_layer("vectors").output_dim
-    assert "vectors" in found["tensor"]
+    assert found["dimensions"] == 16
+    wanted = network.get_layer("terms").vectors.numpy()
+    assert tensor_of(model_path, found["tensor"]) == pytest.approx(wanted, rel=0.02, abs=0.02)
+
+
+def tensor_of(path, name):
+    interpreter = Interpreter(model_path=str(path))
+    [tensor] = [each for each in interpreter.get_tensor_details() if each["name"] == name]
+    return interpreter.get_tensor(tensor["index"])
+
+
+@pytest.mark.parametrize("labels", [2, 3, 16, 30, 50])
+def test_the_terms_are_found_in_the_exported_model(labels, tmp_path):
+    """Also where tables of different meaning have the same shape."""
+    network, path = whole_network(labels), tmp_path / "model.tflite"
+    path.write_bytes(export.to_litert(network))
+    found = export.find_terms(network, path)
+    assert tuple(found) == TERM_NAMES
+    wanted = network.get_layer("terms").values
+    for name in TERM_NAMES:
+        values = tensor_of(path, found[name])
+        assert values.dtype == wanted[name].dtype
+        assert values == pytest.approx(wanted[name], rel=1e-6)
+
+
+def test_another_network_has_no_terms(tmp_path):
+    ids = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(30, 4, name="some")(ids)
+    network = keras.Model(ids, keras.layers.Dense(2)(keras.layers.GlobalMaxPooling1D()(vectors)))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(export.to_litert(network))
+    assert export.find_terms(network, path) == dict.fromkeys(TERM_NAMES, "")
+    assert export.find_embedding(network, path)["dimensions"] == 4

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from classifier import bundle as bundles
+from classifier.card import TERM_NAMES
 from classifier.serving import gate
 from classifier.traffic import Traffic
 
@@ -33,7 +34,9 @@ def bundle(tmp_path_factory):
         model=b"\x1c\0\0\0TFL3",
         vocabulary=["text"],
         labels=LABELS,
-        tokenizer=bundles.TokenizerSettings("lower_and_strip_punctuation", "whitespace", 1, 3, 8),
+        tokenizer=bundles.TokenizerSettings(
+            kind="bag", ngrams=1, words=1, pairs=0, pieces=0, max_tokens=3, max_length=8
+        ),
         limits=bundles.Limits(),
         metrics={"accuracy": 1.0, "macro_f1": 1.0, "held_out_texts": 2, "training_texts": 8},
         golden=golden,
@@ -41,6 +44,7 @@ def bundle(tmp_path_factory):
         | {"bins": 15, "texts": 2},
         statistics=traffic.summary(),
         embedding={"tensor": "", "dimensions": 0},
+        terms=dict.fromkeys(TERM_NAMES, ""),
         training={
             "source": "texts",
             "data_digest": "0" * 64,

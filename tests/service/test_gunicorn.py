@@ -317,7 +317,7 @@ def test_a_model_that_cannot_predict_stops_the_service(start, bundle_dir, tmp_pa
             name: getattr(sound, name)
             for name in (
                 *("vocabulary", "labels", "tokenizer", "limits", "metrics", "golden"),
-                *("calibration", "statistics", "embedding"),
+                *("calibration", "statistics", "embedding", "terms"),
             )
         },
     )

@@ -1,6 +1,7 @@
 """What is counted on held-out texts, in bounded memory."""
 
 import pytest
+from classifier.bundle import TokenizerSettings
 from classifier.serving.predict import Prediction
 from classifier.serving.tokenizer import Tokenizer
 from classifier.training.measure import MISTAKES, Measurement
@@ -8,7 +9,10 @@ from classifier.training.measure import MISTAKES, Measurement
 
 def measured(answers):
     """Measure (wanted, given, probability) answers of a model with two labels."""
-    found = Measurement(("a", "b"), ["dog"], Tokenizer(["dog"], 1, 9), 2.0)
+    told = TokenizerSettings(
+        kind="bag", ngrams=1, words=1, pairs=0, pieces=0, max_tokens=3, max_length=9
+    )
+    found = Measurement(("a", "b"), ["dog"], Tokenizer(["dog"], told), 2.0)
     for place, (wanted, given, probability) in enumerate(answers):
         shares = {given: probability, "b" if given == "a" else "a": 1 - probability}
         ordered = {label: shares[label] for label in ("a", "b")}

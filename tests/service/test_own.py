@@ -40,7 +40,7 @@ def test_the_example_trains_to_a_bundle_that_serving_runs(data_dir, tmp_path, ca
     found = bundle.load(tmp_path / "b")
     assert found.card["training"]["model"]["file"] == "cnn.py"
     assert found.embedding["dimensions"] == 64
-    assert Predictor(found).predict(["the dog"])[0].label == "animals"
+    assert Predictor(found).predict(["The dog runs after the ball."])[0].label == "animals"
 
 
 def test_the_function_is_given_what_it_asks_for(tmp_path):

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from classifier.training.durations import duration
-from classifier.training.progress import Progress
+from classifier.training.progress import LinearProgress, Progress
 
 LOGS = {"plain_loss": 0.5, "val_plain_loss": 0.6, "val_accuracy": 0.9}
 
@@ -41,6 +41,19 @@ def test_a_terminal_gets_a_line_that_moves_and_is_cleared(monkeypatch):
     assert "\r\x1b[Kepoch  1/5  step 2/4  " in said
     assert "left in this epoch" in said
     assert said.count("\n") == 2
+
+
+def test_the_linear_part_tells_how_many_labels_are_done_and_how_long_the_rest_takes(monkeypatch):
+    now = iter([100.0, 110.0, 140.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    said = io.StringIO()
+    progress = LinearProgress(said)
+    progress(5, 20)
+    progress(20, 20)
+    assert said.getvalue().splitlines() == [
+        "linear part  label 5/20  10.0 s, 30 s left",
+        "linear part  label 20/20  40.0 s, 0 s left",
+    ]
 
 
 @pytest.mark.parametrize(

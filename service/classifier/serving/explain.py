@@ -1,24 +1,26 @@
-"""How much each word of a text moves the score of a label, for any model: by taking it away.
+"""How much each word of a text moves the score of a label.
 
-score    the label's log-odds, ln(p / (1 - p))
-weight   of a word: the score of the text, less its score without that word
-bias     score less the sum of all weights: what no single word accounts for
+additive    for the default model, whose score is a sum: its parts
+            score   the label's logit: the softmax over all labels' scores is the probability
+            weight  of a word: what it adds to the score, with its share of the pairs it is in
+            bias    what the label's score would be without words
+occlusion   for any other model: by taking words away
+            score   the label's log-odds, ln(p / (1 - p))
+            weight  of a word: the score of the text, less its score without that word
+            bias    score less the sum of all weights: what no single word accounts for
 """
 
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from classifier.bundle import Bundle
+from classifier.serving import tokenizer
 from classifier.serving.answers import PROBABILITY_DIGITS
 from classifier.serving.errors import ApiError
 from classifier.serving.predict import Predictor
 
-# As the tokenizer does: words end at six ASCII characters, and ASCII punctuation is no part of one.
-_WORD = re.compile(r"[^ \t\n\v\f\r]+")
-_PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _TEXTS_AT_ONCE = 16  # between two looks at the clock
 _LEAST_ODDS = 1e-7  # a probability of 0 or 1 has no log-odds
 
@@ -32,12 +34,8 @@ class Word(NamedTuple):
 
 
 def find_words(text: str) -> Iterator[Word]:
-    """Yield the words of `text` that the tokenizer sees, without the punctuation around them."""
-    for found in _WORD.finditer(text):
-        inner = found.group().strip(_PUNCTUATION)
-        if inner:
-            start = found.start() + found.group().index(inner)
-            yield Word(inner, start, start + len(inner))
+    """Yield the words of `text` that the tokenizer sees."""
+    return map(Word._make, tokenizer.find_words(text))
 
 
 def explain(
@@ -50,21 +48,30 @@ def explain(
     words = list(find_words(text))
     (whole,) = predictor.predict([text])
     label = whole.label if label is None else label
-    score = _log_odds(whole.probabilities[label])
-    # The tokenizer cuts what is beyond max_length: taking it away changes nothing.
-    seen = words[: bundle.tokenizer.max_length]
-    weights = [score - other for other in _scores_without(predictor, text, seen, label, seconds)]
-    weights += [0.0] * (len(words) - len(seen))
+    parts = predictor.contributions(text)
+    if parts is not None:
+        column = bundle.labels.index(label)
+        weights = parts.words[:, column].tolist()
+        score, bias, method = float(parts.scores[column]), float(parts.bias[column]), "additive"
+    else:
+        score, method = _log_odds(whole.probabilities[label]), "occlusion"
+        # The tokenizer cuts what is beyond max_length: taking it away changes nothing.
+        seen = words[: bundle.tokenizer.max_length]
+        weights = [
+            score - other for other in _scores_without(predictor, text, seen, label, seconds)
+        ]
+        weights += [0.0] * (len(words) - len(seen))
+        bias = score - math.fsum(weights)
     return {
         "label": label,
         "probability": round(whole.probabilities[label], PROBABILITY_DIGITS),
         "score": score,
-        "bias": score - math.fsum(weights),
+        "bias": bias,
         "words": [
             {**word._asdict(), "weight": weight}
             for word, weight in zip(words, weights, strict=True)
         ],
-        "method": "occlusion",
+        "method": method,
     }
 
 

@@ -103,11 +103,11 @@ class WordCounter:
 
     def __init__(self, vocabulary: Iterable[str]) -> None:
         """Of `vocabulary` the single words count as known, as they do in the statistics."""
-        self._known = frozenset(token.encode() for token in vocabulary if " " not in token)
+        self._known = frozenset(token for token in vocabulary if " " not in token)
 
     def count(self, text: str) -> tuple[int, int]:
         """Return how many words `text` has, and how many of them are unknown."""
-        words = split_words(text.encode())
+        words = split_words(text)
         return len(words), sum(word not in self._known for word in words)
 
 

@@ -1,7 +1,6 @@
 """From texts to labels and probabilities, with LiteRT; shared by all threads of a worker."""
 
 import math
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,10 @@ import numpy
 from ai_edge_litert.interpreter import Interpreter
 
 from classifier.bundle import Bundle
-from classifier.serving.tokenizer import Tokenizer
+from classifier.serving.terms import Contributions, Terms
+from classifier.serving.tokenizer import Tokenizer, find_words
 
 SHORTEST_LENGTH = 16
-ID_BYTES = 4
 
 
 class PredictError(Exception):
@@ -44,7 +43,8 @@ class Predictor:
         self._model_path = bundle.model_path
         self._labels = bundle.labels
         self._max_length = bundle.tokenizer.max_length
-        self._tokenizer = Tokenizer(bundle.vocabulary, bundle.tokenizer.ngrams, self._max_length)
+        self._tokenizer = Tokenizer(bundle.vocabulary, bundle.tokenizer)
+        self._bundle, self._terms = bundle, None
         self._idle: list[_Runner] = []  # append and pop are atomic: no lock needed
         self.ready = False  # True once this process has predicted
 
@@ -71,6 +71,18 @@ class Predictor:
         self._idle.append(runner)
         self.ready = self.ready or bool(predictions)
         return predictions
+
+    def contributions(self, text: str) -> Contributions | None:
+        """Return what each word of `find_words(text)` adds to each label's score.
+
+        None where the bundle's model is none whose scores are such sums.
+        """
+        if not self._bundle.terms["scores"]:
+            return None
+        if self._terms is None:  # made twice by two threads, it is the same twice
+            self._terms = Terms(self._bundle)
+        word_count = sum(1 for _ in find_words(text))
+        return self._terms.contributions(self._tokenizer, text, word_count)
 
     def _open(self) -> "_Runner":
         return _Runner(self._model_path, len(self._labels))
@@ -112,18 +124,16 @@ class _Runner:
         self._model_path, self._label_count = model_path, label_count
         self._length = 0
 
-    def run(self, ids: list[int], length: int) -> list[float]:
-        """Return the probabilities for `ids`, padded with 0 to `length`."""
-        padded = array("i", ids)
-        padded.frombytes(bytes((length - len(ids)) * ID_BYTES))
+    def run(self, ids: numpy.ndarray, length: int) -> list[float]:
+        """Return the probabilities for `ids`, int32, padded with 0 to `length`."""
+        padded = numpy.zeros((1, length), numpy.int32)
+        padded[0, : len(ids)] = ids
         try:
             if length != self._length:
                 self._interpreter.resize_tensor_input(self._input, (1, length))
                 self._interpreter.allocate_tensors()
                 self._length = length
-            self._interpreter.set_tensor(
-                self._input, numpy.frombuffer(padded, numpy.int32).reshape(1, length)
-            )
+            self._interpreter.set_tensor(self._input, padded)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise PredictError(

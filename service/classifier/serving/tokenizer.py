@@ -1,68 +1,171 @@
-"""From a text to ids, equal id for id to the TextVectorization layer the bundle was trained with.
+"""From a text to ids: the one tokenizer, in training as in serving.
 
-Works on UTF-8 bytes as TensorFlow does: only ASCII letters are lowered, only ASCII punctuation is
-removed, and words end at six ASCII characters. `str` methods would treat Unicode differently.
+words    runs of letters and digits, lowered; every mark of punctuation and every CJK character is a
+         word of its own. Works on Unicode characters, so that every script has words.
+pairs    two words that stand side by side; the ends of the text count as words here
+pieces   runs of characters of a word: what speaks for a word that is not in the vocabulary
+
+Pieces of words, and a hash-free sum of them, are those of P. Bojanowski et al., "Enriching Word
+Vectors with Subword Information", TACL 2017.
 """
 
-import string
+import re
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 
+import numpy
+
+from classifier.bundle import SPECIAL_IDS, TokenizerSettings
+
 UNKNOWN_ID = 1
-FIRST_TOKEN_ID = 2  # 0 is padding
+FIRST_TOKEN_ID = SPECIAL_IDS  # 0 is padding
+TEXT_START, TEXT_END = "<s>", "</s>"  # two words that no text can hold
+PIECE_MARK = " "  # begins a piece in the vocabulary; no word holds one
+SHORTEST_PIECE = 3
 
-_LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
-_PUNCTUATION = string.punctuation.encode()
+# ASCII but letters and digits; Latin-1's signs; general punctuation to symbols; CJK's own; pictures
+_MARKS = (
+    "\x00-/:-@\\[-`{-\u00bf\u00d7\u00f7\u2000-\u2bff\u3000-\u303f\uff00-\uff0f\U0001f000-\U0001faff"
+)
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[^\s{_MARKS}{_CJK}]+|[^\s]")
+_DOTTED_I = "\u0130"  # the one character that grows when it is lowered
+_PAIR_SHIFT = 32
+_LONGEST_WORD = 40
+_REMEMBERED_WORDS = 8192  # unknown ones, with their pieces
 
 
-def split_words(text: bytes, most: int = -1) -> list[bytes]:
-    """Return the words of a text in UTF-8, standardized; the first `most` of them, -1 for all."""
-    # The limit leaves the rest of a long text unsplit, as the last item, which is then cut.
-    words = text.translate(_LOWER, _PUNCTUATION).split(None, most)
-    if most >= 0:
-        del words[most:]
-    return words
+def _lowered(text: str) -> str:
+    """`text` in lower case, as long as before: places in one are places in the other."""
+    if _DOTTED_I in text:
+        text = text.replace(_DOTTED_I, "i")
+    return text.lower()
 
 
-def join_runs(words: list[bytes], width: int) -> Iterator[bytes]:
-    """Return the runs of `width` words, joined by spaces: n-grams in the order of the text."""
-    return map(b" ".join, zip(*(words[start:] for start in range(width)), strict=False))
+def split_words(text: str) -> list[str]:
+    """Return the words of a text, lowered."""
+    return _WORD.findall(_lowered(text))
+
+
+def find_words(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the words of a text as it is written, each with where it begins and ends."""
+    for found in _WORD.finditer(_lowered(text)):  # some signs are letters only once lowered
+        yield text[found.start() : found.end()], found.start(), found.end()
+
+
+def split_pieces(word: str, longest: int) -> Iterator[str]:
+    """Yield the pieces of a word of 3 to `longest` characters, its ends marked by < and >.
+
+    Of a word of more than 40 characters, mostly no word, only the first 40 have pieces.
+    """
+    marked = f"<{word[:_LONGEST_WORD]}>"
+    for length in range(SHORTEST_PIECE, longest + 1):
+        for start in range(len(marked) - length + 1):
+            yield marked[start : start + length]
 
 
 class Tokenizer:
     """Turns texts into ids; safe to share between threads."""
 
-    def __init__(self, vocabulary: Sequence[str], ngrams: int, max_length: int) -> None:
-        """`vocabulary[i]` has id i + 2; sequences beyond `max_length` ids are cut."""
-        self._ids = {
-            token.encode(): position for position, token in enumerate(vocabulary, FIRST_TOKEN_ID)
+    def __init__(self, vocabulary: Sequence[str], settings: TokenizerSettings) -> None:
+        """`vocabulary[i]` has id i + 2: first words, then pairs, then pieces."""
+        self.is_bag = settings.kind == "bag"
+        self.words_end = FIRST_TOKEN_ID + settings.words
+        self._first_pair, self._first_piece = self.words_end, self.words_end + settings.pairs
+        words = vocabulary[: settings.words]
+        self._ids = dict(zip(words, range(FIRST_TOKEN_ID, self.words_end), strict=True))
+        pairs = vocabulary[settings.words : settings.words + settings.pairs]
+        # Sorted numbers instead of a table of strings: a tenth of the memory, and as fast.
+        keys = numpy.array([self._pair_key(pair) for pair in pairs], numpy.int64)
+        order = numpy.argsort(keys, kind="stable")
+        self._pair_keys = numpy.append(keys[order], numpy.iinfo(numpy.int64).max)
+        self._pair_ids = (order + self._first_pair).astype(numpy.int32)
+        self._pieces = {
+            piece[len(PIECE_MARK) :]: place
+            for place, piece in enumerate(
+                vocabulary[settings.words + settings.pairs :], self._first_piece
+            )
         }
-        self._ngrams = ngrams
-        self._max_length = max_length
+        self._longest_piece = settings.pieces
+        self._remembered: dict[str, tuple[int, ...]] = {}
+        self._pairs_wanted = settings.ngrams > 1
+        self._max_length = settings.max_length
 
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of `text`, unpadded, at most `max_length`, possibly none.
+    def encode(self, text: str) -> numpy.ndarray:
+        """Return the ids of `text`, int32, unpadded, at most `max_length`, possibly none.
 
-        UnicodeEncodeError when `text` holds a lone surrogate, which no UTF-8 text can.
+        A bag holds each id once, in rising order; a sequence all words in the order of the text,
+        then the pairs.
         """
-        tokens = self._split(text)
-        if self._ngrams > 1:
-            tokens = self._with_ngrams(tokens)
-        return list(map(self._ids.get, tokens, repeat(UNKNOWN_ID)))
+        words = split_words(text)
+        if self.is_bag:
+            words = [TEXT_START, *words, TEXT_END]
+        ids = numpy.array(list(map(self._ids.get, words, repeat(UNKNOWN_ID))), numpy.int32)
+        parts = [ids]
+        if self._pairs_wanted and len(ids) > 1:
+            parts.append(self._find_pairs(ids)[1])
+        if self._pieces and (unknown := ids == UNKNOWN_ID).any():
+            parts.append(numpy.array(self._find_pieces(words, unknown), numpy.int32))
+        if len(parts) > 1:
+            ids = numpy.concatenate(parts)
+        if self.is_bag:
+            ids.sort()
+            is_first = numpy.empty(len(ids), bool)
+            is_first[0] = True
+            numpy.not_equal(ids[1:], ids[:-1], out=is_first[1:])
+            ids = ids[is_first]
+        return ids[: self._max_length]
+
+    def places(self, text: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Yield each id of a bag with the words it stands for: places in `find_words(text)`."""
+        words = split_words(text)
+        ids = numpy.array(
+            [self._ids.get(word, UNKNOWN_ID) for word in (TEXT_START, *words, TEXT_END)],
+            numpy.int32,
+        )
+        last = len(words)
+        for place, token in enumerate(ids[1:-1].tolist()):
+            if token != UNKNOWN_ID:
+                yield token, (place,)
+                continue
+            for piece in self._pieces_of(words[place]):
+                yield piece, (place,)
+        if self._pairs_wanted:
+            for at, pair in zip(*map(numpy.ndarray.tolist, self._find_pairs(ids)), strict=True):
+                yield pair, tuple(place for place in (at - 1, at) if 0 <= place < last)
+        for end in (TEXT_START, TEXT_END):
+            if end in self._ids:
+                yield self._ids[end], ()
 
     def words(self, text: str) -> list[str]:
-        """Return the words that `encode` looks up, before n-grams are made of them."""
-        return [word.decode() for word in self._split(text)]
+        """Return the words that `encode` looks up, before pairs and pieces are made of them."""
+        return split_words(text)
 
-    def _split(self, text: str) -> list[bytes]:
-        # Later words can only take part in n-grams that lie beyond max_length as well.
-        return split_words(text.encode(), self._max_length)
+    def _find_pairs(self, ids: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
+        """Return where known pairs begin, and their ids."""
+        wide = ids.astype(numpy.int64)
+        keys = (wide[:-1] << _PAIR_SHIFT) | wide[1:]
+        found = self._pair_keys.searchsorted(keys)
+        at = (self._pair_keys[found] == keys).nonzero()[0]
+        return at, self._pair_ids[found[at]]
 
-    def _with_ngrams(self, words: list[bytes]) -> list[bytes]:
-        """All single words, then all pairs, then all triples, and so on, up to `max_length`."""
-        tokens = words
-        for width in range(2, self._ngrams + 1):
-            if len(tokens) >= self._max_length:
-                break
-            tokens = tokens + list(join_runs(words, width))
-        return tokens[: self._max_length]
+    def _find_pieces(self, words: list[str], unknown: numpy.ndarray) -> list[int]:
+        found: list[int] = []
+        for place in unknown.nonzero()[0].tolist():
+            found += self._pieces_of(words[place])
+        return found
+
+    def _pieces_of(self, word: str) -> tuple[int, ...]:
+        """The ids of an unknown word's pieces; those of words that were met are remembered."""
+        found = self._remembered.get(word)
+        if found is None:
+            if len(self._remembered) >= _REMEMBERED_WORDS:
+                self._remembered.clear()
+            pieces = split_pieces(word, self._longest_piece)
+            found = tuple(dict.fromkeys(self._pieces[p] for p in pieces if p in self._pieces))
+            self._remembered[word] = found
+        return found
+
+    def _pair_key(self, pair: str) -> int:
+        left, right = pair.split(" ")
+        return (self._ids[left] << _PAIR_SHIFT) | self._ids[right]

@@ -59,6 +59,14 @@ class Texts(NamedTuple):
         last = first + int(self.lengths[start:end].sum())
         return Texts(self.ids[first:last], self.lengths[start:end], self.labels[start:end])
 
+    def keep_below(self, end: int) -> Self:
+        """Return the texts with only their ids below `end`."""
+        kept = self.ids < end
+        starts = numpy.concatenate([[0], numpy.cumsum(kept)])
+        ends = numpy.cumsum(self.lengths)
+        lengths = numpy.diff(starts[numpy.concatenate([[0], ends])])
+        return Texts(self.ids[kept], lengths.astype(_LENGTH_TYPE), self.labels)
+
     @classmethod
     def join(cls, parts: list[Self]) -> Self:
         """Return the texts of all parts in order."""
@@ -145,6 +153,10 @@ class IdCache:
             empty = numpy.zeros(0, _LENGTH_TYPE)
             return Texts(empty.astype(self._id_type), empty, empty)
         return Texts.join(parts)
+
+    def epoch(self) -> Iterator[Texts]:
+        """Stream all texts, a shard at a time, always in the same order."""
+        return map(self.read, range(self.shards))
 
     def batches(self, size: int, seed: int | None) -> Iterator[Texts]:
         """Stream all texts, `size` at a time, mixed by `seed`; as they lie when it is None."""

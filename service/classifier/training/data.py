@@ -1,7 +1,7 @@
 """From a scanned source to batches of ids: tf.data, so that texts stream and never pile up.
 
-source ── text_datasets ── vectorise once ── IdCache ── batches: mixed, padded, prefetched
-                     └──── streamed_batches: vectorised anew in each epoch, nothing kept
+source ── text_datasets ── tokenise ── fill, once: IdCache ── batches: mixed, padded, prefetched
+                              └─────── streamed_batches: made anew in each epoch, nothing kept
 """
 
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import keras
 import numpy
 import tensorflow as tf
 
+from classifier.serving.tokenizer import Tokenizer
 from classifier.training.cache import IdCache, Texts
 from classifier.training.errors import DataError
 from classifier.training.sources import clean
 from classifier.training.splits import Split
 from classifier.training.texts import LONGEST_RAW
-from classifier.training.vectorize import to_ids
 
 READ_BATCH = 256  # texts cleaned and vectorised at a time
 
@@ -40,25 +40,36 @@ def text_datasets(split: Split) -> Iterator[tf.data.Dataset]:
         raise _changed(split)
 
 
-def vectorise(
-    split: Split, layer: keras.layers.TextVectorization, cache: IdCache, most: int
-) -> None:
-    """Put the ids of a split into `cache`, at most `most` of a text."""
-    for texts in text_datasets(split):
-        ids = texts.map(lambda batch, labels: (to_ids(layer, batch, most), labels))
-        flat = ids.map(lambda rows, labels: (rows.flat_values, rows.row_lengths(), labels))
-        for arrays in flat.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
-            cache.add(Texts(*arrays))
+def tokenise(split: Split, tokenizer: Tokenizer) -> Iterator[Texts]:
+    """Stream a split as ids, READ_BATCH texts at a time, in the source's order."""
+    for dataset in text_datasets(split):
+        for texts, labels in dataset.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+            rows = [tokenizer.encode(text.decode()) for text in texts]
+            lengths = numpy.fromiter(map(len, rows), numpy.int32, len(rows))
+            yield Texts(numpy.concatenate(rows), lengths, labels)
+
+
+def fill(cache: IdCache, split: Split, tokenizer: Tokenizer) -> IdCache:
+    """Put the ids of a split into `cache`: they are made once, however many epochs follow."""
+    for texts in tokenise(split, tokenizer):
+        cache.add(texts)
     cache.finish()
+    return cache
 
 
-def batches(cache: IdCache, batch_size: int, shuffle_seed: int | None = None) -> tf.data.Dataset:
-    """Give (ids int32 [batch, longest], labels [batch]) from a cache, mixed anew in each epoch."""
+def batches(
+    cache: IdCache, batch_size: int, shuffle_seed: int | None = None, below: int | None = None
+) -> tf.data.Dataset:
+    """Give (ids int32 [batch, longest], labels [batch]) from a cache, mixed anew in each epoch.
+
+    Only ids below `below` are given, where it is.
+    """
     epochs = iter(range(2**31))
 
     def epoch() -> Iterator[Texts]:
         seed = None if shuffle_seed is None else (shuffle_seed, next(epochs))
-        return cache.batches(batch_size, seed)
+        mixed = cache.batches(batch_size, seed)
+        return mixed if below is None else (texts.keep_below(below) for texts in mixed)
 
     return (
         tf.data.Dataset.from_generator(
@@ -77,22 +88,27 @@ def batches(cache: IdCache, batch_size: int, shuffle_seed: int | None = None) ->
 
 def streamed_batches(  # noqa: PLR0913 - all but the first two by name
     split: Split,
-    layer: keras.layers.TextVectorization,
+    tokenizer: Tokenizer,
     *,
-    most: int,
     batch_size: int,
     shuffle_texts: int = 0,
     shuffle_seed: int | None = None,
+    below: int | None = None,
 ) -> tf.data.Dataset:
     """Give what `batches` gives, read and vectorised anew in each epoch, with nothing kept.
 
     Only `shuffle_texts` are mixed at a time: right for a source that is in no order already.
     """
-    first, *rest = text_datasets(split)
-    for texts in rest:
-        first = first.concatenate(texts)
-    dataset = first.map(lambda batch, labels: (to_ids(layer, batch, most), labels))
-    dataset = dataset.unbatch().map(lambda ids, label: (ids, label))  # rows as plain tensors
+
+    def rows() -> Iterator[tuple[numpy.ndarray, int]]:
+        for texts in tokenise(split, tokenizer):
+            kept = texts if below is None else texts.keep_below(below)
+            ends = numpy.cumsum(kept.lengths)[:-1]
+            yield from zip(numpy.split(kept.ids, ends), kept.labels, strict=True)
+
+    dataset = tf.data.Dataset.from_generator(
+        rows, output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32))
+    )
     if shuffle_seed is not None:
         dataset = dataset.shuffle(shuffle_texts, seed=shuffle_seed)
     return (

@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from classifier import bundle
 from classifier.bundle import SPECIAL_IDS, Bundle, BundleError
-from classifier.serving.tokenizer import Tokenizer
+from classifier.serving.tokenizer import split_words
 from classifier.training.errors import DataError
 
 VECTORS_NAME, METADATA_NAME = "vectors.tsv", "metadata.tsv"
@@ -32,16 +32,20 @@ class Neighbour:
 
 
 def read_vectors(loaded: Bundle) -> numpy.ndarray:
-    """Return float32 [tokens, dimensions], row i the vector of `loaded.vocabulary[i]`."""
+    """Return float32 [tokens, dimensions], row i the vector of `loaded.vocabulary[i]`.
+
+    The default network has vectors for the words only, which come first in the vocabulary.
+    """
     name, dimensions = loaded.embedding["tensor"], loaded.embedding["dimensions"]
     if not name:
         raise BundleError(f"{loaded.path}: its model has no embedding to look at")
     interpreter = Interpreter(model_path=str(loaded.model_path), num_threads=1)
-    shape = (len(loaded.vocabulary) + SPECIAL_IDS, dimensions)
+    counts = {len(loaded.vocabulary), loaded.tokenizer.words}
+    shapes = [(count + SPECIAL_IDS, dimensions) for count in counts]
     for tensor in interpreter.get_tensor_details():
-        if tensor["name"] == name and tuple(tensor["shape"]) == shape:
+        if tensor["name"] == name and tuple(tensor["shape"]) in shapes:
             return tensor_values(interpreter, tensor)[SPECIAL_IDS:]
-    raise BundleError(f"{loaded.model_path}: holds no tensor {name!r} of {shape}; train again")
+    raise BundleError(f"{loaded.model_path}: holds no tensor {name!r} of {shapes[0]}; train again")
 
 
 def tensor_values(interpreter: Interpreter, tensor: Mapping[str, Any]) -> numpy.ndarray:
@@ -50,6 +54,8 @@ def tensor_values(interpreter: Interpreter, tensor: Mapping[str, Any]) -> numpy.
     if not numpy.issubdtype(values.dtype, numpy.integer):
         return values.astype(numpy.float32)
     found = tensor["quantization_parameters"]
+    if not len(found["scales"]):  # whole numbers in their own right
+        return values.astype(numpy.float32)
     along = [1] * values.ndim
     along[found["quantized_dimension"]] = -1
     scales, zeros = (numpy.reshape(found[name], along) for name in ("scales", "zero_points"))
@@ -59,11 +65,11 @@ def tensor_values(interpreter: Interpreter, tensor: Mapping[str, Any]) -> numpy.
 def neighbours(path: str | os.PathLike[str], word: str, count: int) -> list[Neighbour]:
     """Return the `count` tokens whose vectors point most nearly where that of `word` does."""
     loaded = bundle.load(path)
-    token = " ".join(Tokenizer((), 1, loaded.tokenizer.max_length).words(word))
-    places = {known: place for place, known in enumerate(loaded.vocabulary)}
-    if token not in places:
-        raise DataError(f"{loaded.path}: does not know {word!r}; {_similar(token, loaded)}")
+    token = " ".join(split_words(word))
     vectors = read_vectors(loaded)
+    places = {known: place for place, known in enumerate(loaded.vocabulary[: len(vectors)])}
+    if token not in places:
+        raise DataError(f"{loaded.path}: does not know {word!r}; {_similar(token, places)}")
     lengths = numpy.linalg.norm(vectors, axis=1)
     own = vectors[places[token]]
     scale = numpy.maximum(lengths * lengths[places[token]], numpy.finfo(numpy.float32).tiny)
@@ -83,7 +89,7 @@ def write_vectors(path: str | os.PathLike[str], folder: Path) -> tuple[int, int]
     vectors = read_vectors(loaded)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / VECTORS_NAME, ("\t".join(f"{value:.6g}" for value in row) for row in vectors))
-    _write(folder / METADATA_NAME, loaded.vocabulary)
+    _write(folder / METADATA_NAME, loaded.vocabulary[: len(vectors)])
     return vectors.shape
 
 
@@ -102,7 +108,7 @@ def _write(path: Path, lines: Iterable[str]) -> None:
             raise
 
 
-def _similar(token: str, loaded: Bundle) -> str:
-    candidates = [known for known in loaded.vocabulary if known[:1] == token[:1]]
+def _similar(token: str, words: Iterable[str]) -> str:
+    candidates = [known for known in words if known[:1] == token[:1]]
     found = difflib.get_close_matches(token, candidates, n=3)
     return f"it knows {', '.join(map(repr, found))}" if found else "ask for a more frequent word"

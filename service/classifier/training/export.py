@@ -13,9 +13,11 @@ import numpy
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from classifier.card import TERM_NAMES
 from classifier.serving.predict import padded_length
 from classifier.training.embedding import tensor_values
 from classifier.training.errors import ExportError
+from classifier.training.model import VECTORS_LAYER, Terms
 
 TOLERANCE = 1e-4
 _OP_NAME = re.compile(r"\b(?:tf|custom)\.(\w+)")
@@ -45,26 +47,48 @@ def to_litert(network: keras.Model, temperature: float = 1.0) -> bytes:
 def find_embedding(network: keras.Model, model_path: Path) -> dict[str, str | int]:
     """Return which tensor of the exported model holds a vector for each id, as a bundle says it.
 
-    Of several embeddings the one named `vectors` counts, or else the widest.
+    Of several embeddings the one named `vectors` counts, or else the widest. The default network
+    has one vector for each word, and none for pairs and pieces.
     """
     tables = [
-        (layer.name == "vectors", layer.output_dim, layer)
+        (layer.name == VECTORS_LAYER, layer.output_dim, layer.get_weights()[0])
         for layer in network.layers
         if isinstance(layer, keras.layers.Embedding) and layer.output_dim > 1
     ]
+    tables += [
+        (True, layer.vectors.shape[1], layer.vectors.numpy())
+        for layer in network.layers
+        if isinstance(layer, Terms)
+    ]
     if not tables:
         return _NO_EMBEDDING
-    _, dimensions, layer = max(tables, key=lambda table: table[:2])
-    wanted = layer.get_weights()[0]
+    _, dimensions, wanted = max(tables, key=lambda table: table[:2])
+    name = _find_tensor(Interpreter(model_path=str(model_path), num_threads=1), wanted)
+    return {"tensor": name, "dimensions": dimensions} if name else _NO_EMBEDDING
+
+
+def find_terms(network: keras.Model, model_path: Path) -> dict[str, str]:
+    """Return which tensors of the exported model hold what the default network is made of.
+
+    All are "" for any other network: what its answers are made of is not a sum over ids.
+    """
     interpreter = Interpreter(model_path=str(model_path), num_threads=1)
+    for layer in network.layers:
+        if isinstance(layer, Terms):
+            return {name: _find_tensor(interpreter, layer.values[name]) for name in TERM_NAMES}
+    return dict.fromkeys(TERM_NAMES, "")
+
+
+def _find_tensor(interpreter: Interpreter, wanted: numpy.ndarray) -> str:
+    """Return the name of the constant that holds `wanted`, or about that; "" when none does."""
     for tensor in interpreter.get_tensor_details():
         if tuple(tensor["shape"]) != wanted.shape:
             continue
         with contextlib.suppress(ValueError):  # a tensor that only holds something while running
             values = tensor_values(interpreter, tensor)
             if numpy.abs(values - wanted).max() <= _SMALL_BITS * numpy.abs(wanted).max():
-                return {"tensor": tensor["name"], "dimensions": dimensions}
-    return _NO_EMBEDDING
+                return tensor["name"]
+    return ""
 
 
 def check_equal(

@@ -5,7 +5,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from classifier.training.settings import CACHE_PLACES, MEMORY_LIMIT_BYTES, Settings
+from classifier.training.settings import CACHE_PLACES, MEMORY_LIMIT_BYTES, REFITS, Settings
 
 
 def fraction(text: str) -> float:
@@ -34,22 +34,60 @@ def _whole(text: str) -> int:
     return _number(text, int, lambda value: 0 <= value < 2**31, "a whole number, 0 or more")
 
 
-def _cache_place(text: str) -> str:
-    if text not in CACHE_PLACES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(CACHE_PLACES)}")
-    return text
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _run_length(text: str) -> int:
+    return _number(text, int, lambda value: value in (1, 2), "1 or 2")
+
+
+def _piece_length(text: str) -> int:
+    return _number(text, int, lambda value: value == 0 or 3 <= value <= 8, "0, or from 3 to 8")
+
+
+def _exponent(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _weight(text: str) -> float:
+    return _number(text, float, lambda value: 0 <= value < math.inf, "a number, 0 or more")
 
 
 # setting: how it is parsed, what it does
 _OPTIONS: dict[str, tuple[Callable[[str], float | str], str]] = {
-    "ngrams": (count, "use runs of up to this many words"),
-    "max_tokens": (count, "most entries in the vocabulary"),
-    "min_count": (count, "leave out words and runs seen fewer times than this"),
+    "ngrams": (_run_length, "1: single words; 2: pairs of them, too"),
+    "max_tokens": (count, "most words and pairs in the vocabulary"),
+    "min_count": (count, "leave out words and pairs that fewer texts than this hold"),
     "max_length": (count, "most ids of a text; the rest is cut"),
-    "dimensions": (count, "length of an embedding vector"),
-    "token_dropout": (_rate, "share of tokens hidden in each training step"),
+    "pieces": (
+        _piece_length,
+        "longest piece of a word, 3 characters the shortest; they speak for words that are new; "
+        "0: no pieces",
+    ),
+    "max_pieces": (count, "most pieces in the vocabulary"),
+    "piece_weight": (_weight, "how much a piece counts beside a whole word"),
+    "strength": (_positive, "C of the linear part; smaller is more cautious"),
+    "balance": (
+        _exponent,
+        "0: each text counts alike, as accuracy sees it; 1: each class counts alike, however few "
+        "texts it has, as macro F1 sees it",
+    ),
+    "refit": (
+        _one_of(*REFITS),
+        "all: once measured, the model is fitted anew to all texts, those for validation and those "
+        "taken out for the measurement included (a test split that is given never is); none: the "
+        "measured model itself is kept",
+    ),
+    "dimensions": (count, "length of a word's vector"),
+    "vector_weight": (_weight, "how much the vectors of words count beside the linear part"),
+    "token_dropout": (_rate, "share of words hidden in each training step"),
     "dropout": (_rate, "share of the averaged vector hidden in each training step"),
-    "strength": (_positive, "how freely single words may decide; smaller is more cautious"),
     "batch_size": (
         _whole,
         "texts in a training step; recommended: 0, which makes about 128 steps in an epoch of "
@@ -61,7 +99,7 @@ _OPTIONS: dict[str, tuple[Callable[[str], float | str], str]] = {
         "shards of this size first, so that more mixes no better; less where texts are very long",
     ),
     "cache": (
-        _cache_place,
+        _one_of(*CACHE_PLACES),
         "where the ids of the texts stay between epochs; recommended: auto, which is memory up to "
         f"{MEMORY_LIMIT_BYTES >> 20} MB of ids and a nameless file in $TMPDIR (or /var/tmp) "
         "beyond. none reads and vectorises the texts anew in each epoch, many times slower, and "

@@ -128,6 +128,7 @@ def run(job: Job, output: Path, floor: float | None) -> bundle.Bundle:
         calibration=made.measured.calibration,
         statistics=made.measured.traffic.summary(),
         embedding=made.embedding,
+        terms=made.terms,
         training=training,
     )
     _say(f"report: {report.write(written, report.collect(written, job, made))}")

@@ -66,3 +66,24 @@ class Progress(keras.callbacks.Callback):
             file=self._stream,
             flush=True,
         )
+
+
+class LinearProgress:
+    """Tells how many labels the linear part is fitted to, and how long the rest takes.
+
+    Call it with the number of labels that are done and of all.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._started = time.monotonic()
+
+    def __call__(self, done: int, labels: int) -> None:
+        """Write a line."""
+        taken = time.monotonic() - self._started
+        left = taken / done * (labels - done)
+        print(
+            f"linear part  label {done}/{labels}  {taken:.1f} s, {duration(left)} left",
+            file=self._stream,
+            flush=True,
+        )

@@ -53,7 +53,8 @@ def _summary(report: Mapping[str, Any]) -> str:
         (
             "Measured on",
             f"{metrics['held_out_texts']:,}",
-            f"texts held out; {metrics['training_texts']:,} trained on",
+            f"texts held out, with the model of {metrics['training_texts']:,} others"
+            + _refit(metrics["training_texts"], metrics.get("fitted_texts")),
         ),
     ]
     drawn = "".join(
@@ -61,6 +62,10 @@ def _summary(report: Mapping[str, Any]) -> str:
         for name, value, note in tiles
     )
     return f'<dl class="tiles">{drawn}</dl>'
+
+
+def _refit(measured: int, delivered: int | None) -> str:
+    return f"; delivered: fitted to {delivered:,}" if delivered and delivered > measured else ""
 
 
 def _data(report: Mapping[str, Any]) -> str:

@@ -1,20 +1,25 @@
 """Fit the network to the texts, reproducibly, and stop when it no longer gets better."""
 
 import contextlib
+import itertools
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import keras
 import numpy
 import tensorflow as tf
 
-from classifier.training import model, own, vectorize
-from classifier.training.cache import IdCache
-from classifier.training.data import batches, streamed_batches, vectorise
+from classifier.bundle import SPECIAL_IDS
+from classifier.training import linear, model, own
+from classifier.training.cache import IdCache, Texts
+from classifier.training.corpus import Corpus
+from classifier.training.data import batches, fill, streamed_batches, tokenise
 from classifier.training.errors import DataError, TrainError
-from classifier.training.progress import Progress
+from classifier.training.progress import LinearProgress, Progress
 from classifier.training.settings import Settings
 from classifier.training.splits import Split
+from classifier.training.vectorize import Vocabulary, find_vocabulary
 
 _STEPS = 128
 _SMALLEST_BATCH, _LARGEST_BATCH = 8, 256
@@ -22,31 +27,37 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 8, 256
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted network with the vocabulary its ids refer to."""
+    """A fitted network with the vocabulary its ids refer to.
+
+    `measured` has seen the texts for training only, and is what those for validation and for the
+    test are measured with; `network` is the one to deliver, fitted to all texts unless told not to.
+    """
 
     network: keras.Model
-    vocabulary: tuple[str, ...]
+    measured: keras.Model
+    vocabulary: Vocabulary
+    measured_words: tuple[str, ...]  # the single words that `measured` knows
     epochs: int
     validation_loss: float
     history: list[dict[str, float]]  # of each epoch: loss and accuracy, in training and validation
 
 
-def train(
-    training: Split,
-    validation: Split,
-    settings: Settings,
-    own_model: own.OwnModel | None = None,
-) -> Trained:
-    """Return the network fitted to `training`, as it was when `validation` went best.
+def train(corpus: Corpus, settings: Settings, own_model: own.OwnModel | None = None) -> Trained:
+    """Return the network fitted to the texts for training, with validation saying when to stop.
 
     `own_model` takes the place of the default network. The same texts and settings give the same
     network, bit for bit. Raises TrainError, and DataError when the texts change meanwhile.
     """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)
+    tf.config.experimental.enable_op_determinism()
     try:
         with contextlib.ExitStack() as stack:
-            return _train(training, validation, settings, own_model, stack)
+            if own_model:
+                return _train_own(corpus, settings, own_model, stack)
+            return _train_default(corpus, settings, stack)
     except tf.errors.OpError as error:
-        raise _told(training, error) from error
+        raise _told(corpus.training, error) from error
 
 
 def _told(training: Split, error: tf.errors.OpError) -> Exception:
@@ -60,66 +71,122 @@ def _told(training: Split, error: tf.errors.OpError) -> Exception:
     return TrainError(f"{training.source.path}: TensorFlow stopped: {lines[-1].strip()}")
 
 
-def _train(
-    training: Split,
-    validation: Split,
-    settings: Settings,
-    own_model: own.OwnModel | None,
-    stack: contextlib.ExitStack,
+def _train_own(
+    corpus: Corpus, settings: Settings, own_model: own.OwnModel, stack: contextlib.ExitStack
 ) -> Trained:
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(settings.seed)
-    tf.config.experimental.enable_op_determinism()
-    labels = training.scan.labels
-    most = model.most_tokens(settings, len(labels))
-    texts = (text for text, _ in training.texts())
-    vocabulary = vectorize.find_vocabulary(texts, settings, most)
-    layer = vectorize.build(vocabulary, settings.ngrams)
-    size = batch_size(training.count, settings)
-    batched = [
-        _batches(split, layer, settings, size=size, seed=seed, stack=stack)
-        for split, seed in ((training, settings.seed), (validation, None))
-    ]
-    if own_model:
-        network = own.build(
-            own_model,
-            vocabulary_size=len(vocabulary) + vectorize.SPECIAL_IDS,
-            labels=labels,
-            settings=settings,
-        )
-    else:
-        network = model.build(_statistics(batched[0], len(vocabulary), len(labels)), settings)
-    return _fit(network, *batched, vocabulary, settings)
-
-
-def _batches(  # noqa: PLR0913 - all but the first three by name
-    split: Split,
-    layer: keras.layers.TextVectorization,
-    settings: Settings,
-    *,
-    size: int,
-    seed: int | None,
-    stack: contextlib.ExitStack,
-) -> tf.data.Dataset:
-    """Vectorise once and batch what was kept, or each time when nothing is to be kept."""
-    if settings.cache == "none":
-        return streamed_batches(
-            split,
-            layer,
-            most=settings.max_length,
-            batch_size=size,
-            shuffle_texts=settings.shuffle_buffer,
-            shuffle_seed=seed,
-        )
-    cache = IdCache(
-        split.count,
-        id_count=layer.vocabulary_size(),
-        shard_texts=settings.shuffle_buffer,
-        place=settings.cache,
-        seed=settings.seed,
+    labels = corpus.training.scan.labels
+    texts = _texts([corpus.training])
+    vocabulary = find_vocabulary(texts, settings, settings.max_tokens, kind="sequence")
+    training, validation = (
+        _Ids(split, vocabulary, settings, stack) for split in (corpus.training, corpus.validation)
     )
-    vectorise(split, layer, stack.enter_context(cache), settings.max_length)
-    return batches(cache, size, seed)
+    network = own.build(
+        own_model, vocabulary_size=vocabulary.id_count, labels=labels, settings=settings
+    )
+    size = batch_size(corpus.training.count, settings)
+    fitted = _fit(
+        network, training.batches(size, settings.seed), validation.batches(size), settings
+    )
+    return Trained(network, network, vocabulary, vocabulary.words, *fitted)
+
+
+def _train_default(corpus: Corpus, settings: Settings, stack: contextlib.ExitStack) -> Trained:
+    label_count = len(corpus.training.scan.labels)
+    fitted_to = delivered_splits(corpus, settings)
+    most = model.most_tokens(settings, label_count)
+    vocabulary = find_vocabulary(_texts(fitted_to), settings, most)
+    held = {
+        split.part: _Ids(split, vocabulary, settings, stack)
+        for split in {id(each): each for each in (*fitted_to, corpus.validation)}.values()
+    }
+    training, validation = held[corpus.training.part], held[corpus.validation.part]
+
+    weighting, label_counts = _weigh(training.epoch, vocabulary, label_count, settings)
+    known = weighting.occurs[SPECIAL_IDS : SPECIAL_IDS + vocabulary.tokenizer.words]
+    words_known = tuple(itertools.compress(vocabulary.words, known))
+    end = SPECIAL_IDS + vocabulary.tokenizer.words
+    network = model.build_words(weighting, end, label_counts, settings)
+    size = batch_size(corpus.training.count, settings)
+    epochs, loss, history = _fit(
+        network,
+        training.batches(size, settings.seed, below=end),
+        validation.batches(size, below=end),
+        settings,
+    )
+    words = model.Words.of(network)
+    found = linear.fit(training.epoch, weighting, label_counts, settings, told=LinearProgress())
+    measured = final = model.combine(found, words, weighting, settings)
+    if len(fitted_to) > 1:
+        parts = [held[split.part] for split in fitted_to]
+
+        def epoch() -> Iterator[Texts]:
+            return itertools.chain.from_iterable(part.epoch() for part in parts)
+
+        weighting, label_counts = _weigh(epoch, vocabulary, label_count, settings)
+        found = linear.fit(
+            epoch, weighting, label_counts, settings, told=LinearProgress(), near=found
+        )
+        final = model.combine(found, words, weighting, settings)
+    return Trained(final, measured, vocabulary, words_known, epochs, loss, history)
+
+
+def delivered_splits(corpus: Corpus, settings: Settings) -> list[Split]:
+    """Return what the delivered model is fitted to: never a test split that was given."""
+    if settings.refit == "none":
+        return [corpus.training]
+    taken_out = [] if corpus.digests["test_digest"] else [corpus.test]
+    return [corpus.training, corpus.validation, *taken_out]
+
+
+def _weigh(
+    epoch: linear.Epoch, vocabulary: Vocabulary, label_count: int, settings: Settings
+) -> tuple[linear.Weighting, numpy.ndarray]:
+    documents, labels = linear.count_documents(epoch, vocabulary.id_count, label_count)
+    weighting = linear.weigh(vocabulary, documents, int(labels.sum()), settings.piece_weight)
+    return weighting, labels
+
+
+def _texts(splits: Iterable[Split]) -> Iterator[str]:
+    return (text.decode() for split in splits for text, _ in split.texts())
+
+
+class _Ids:
+    """The ids of a split: kept, or made anew in each epoch when nothing is to be kept."""
+
+    def __init__(
+        self, split: Split, vocabulary: Vocabulary, settings: Settings, stack: contextlib.ExitStack
+    ) -> None:
+        self._split, self._settings = split, settings
+        self._tokenizer = vocabulary.make_tokenizer()
+        self._cache = None
+        if settings.cache != "none":
+            cache = IdCache(
+                split.count,
+                id_count=vocabulary.id_count,
+                shard_texts=settings.shuffle_buffer,
+                place=settings.cache,
+                seed=settings.seed,
+            )
+            self._cache = fill(stack.enter_context(cache), split, self._tokenizer)
+
+    def epoch(self) -> Iterator[Texts]:
+        """Stream all texts in one order."""
+        return self._cache.epoch() if self._cache else tokenise(self._split, self._tokenizer)
+
+    def batches(
+        self, size: int, seed: int | None = None, below: int | None = None
+    ) -> tf.data.Dataset:
+        """Give batches for Keras, mixed by `seed`, of the ids below `below`."""
+        if self._cache:
+            return batches(self._cache, size, seed, below)
+        return streamed_batches(
+            self._split,
+            self._tokenizer,
+            batch_size=size,
+            shuffle_texts=self._settings.shuffle_buffer,
+            shuffle_seed=seed,
+            below=below,
+        )
 
 
 def batch_size(count: int, settings: Settings) -> int:
@@ -132,24 +199,13 @@ def batch_size(count: int, settings: Settings) -> int:
     return min(_LARGEST_BATCH, max(_SMALLEST_BATCH, 2 ** round(math.log2(count / _STEPS))))
 
 
-def _statistics(batches: tf.data.Dataset, token_count: int, label_count: int) -> model.Statistics:
-    documents = numpy.zeros(token_count + vectorize.SPECIAL_IDS, numpy.int64)
-    labels = numpy.zeros(label_count, numpy.int64)
-    for ids, places in batches.as_numpy_iterator():
-        labels += numpy.bincount(places, minlength=label_count)
-        rows = numpy.sort(ids, axis=1)
-        is_first = numpy.diff(rows, axis=1, prepend=-1) != 0  # an id counts once for each text
-        documents += numpy.bincount(rows[is_first], minlength=len(documents))
-    return model.Statistics(documents, labels)
-
-
 def _fit(
     network: keras.Model,
     training: tf.data.Dataset,
     validation: tf.data.Dataset,
-    vocabulary: tuple[str, ...],
     settings: Settings,
-) -> Trained:
+) -> tuple[int, float, list[dict[str, float]]]:
+    """Fit in place; return the best epoch, its validation loss, and the history."""
     # The plain loss, without what L2 adds: that part falls or grows for reasons of its own.
     plain_loss = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="plain_loss")
     network.compile(
@@ -179,9 +235,7 @@ def _fit(
             f"the loss is no longer a number after {len(history['loss'])} epochs; "
             f"lower --learning-rate (it is {settings.learning_rate:g})"
         )
-    return Trained(
-        network, vocabulary, int(numpy.argmin(losses)) + 1, float(min(losses)), _epochs(history)
-    )
+    return int(numpy.argmin(losses)) + 1, float(min(losses)), _epochs(history)
 
 
 def _epochs(history: dict[str, list[float]]) -> list[dict[str, float]]:
