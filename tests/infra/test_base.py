@@ -21,7 +21,9 @@ def test_every_unit_is_well(host):
 def test_only_the_web_server_and_a_wanted_ssh_listen(host):
     wanted = {"80"} | ({"22"} if host.service("ssh").is_enabled else set())
     lines = host.check_output("ss --no-header --listening --tcp --udp --numeric").splitlines()
-    assert {line.split()[4].rsplit(":", 1)[1] for line in lines} == wanted
+    listeners = {tuple(line.split()[4].rsplit(":", 1)) for line in lines}
+    assert {port for address, port in listeners if address != "127.0.0.1"} == wanted
+    assert {port for address, port in listeners if address == "127.0.0.1"} == {"9180"}  # metrics
 
 
 def test_the_application_listens_on_no_port(host):

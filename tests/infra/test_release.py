@@ -41,9 +41,17 @@ def test_a_releases_parts_lie_in_the_store(host, part):
     assert target.startswith(f"{ROOT}/store/{part}/")
 
 
+KEYS = "/etc/frontdesk/api_keys"  # hashes, which the classifier must read
+
+
+def test_the_classifier_may_read_its_keys_and_no_more(host):
+    file = host.file(KEYS)
+    assert (file.user, file.group, file.mode) == ("root", "frontdesk", 0o640)
+
+
 def test_all_files_are_roots_and_nobody_else_can_write_them(host):
     foreign = host.check_output(
-        f"find {ROOT} /usr/local/lib/frontdesk /etc/frontdesk ! -type l "
+        f"find {ROOT} /usr/local/lib/frontdesk /etc/frontdesk ! -type l ! -path {KEYS} "
         "'(' ! -user root -o ! -group root -o -perm /022 ')'"
     )
     assert foreign == ""
