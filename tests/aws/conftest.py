@@ -115,8 +115,13 @@ def ec2(cloud, tmp_path, monkeypatch, capsys, clients):
                 signal.raise_signal(signal.SIGINT)
 
         cloud.on_call = interrupt
-        code = main([verb, "--inventory", str(inventory), *words])
-        cloud.on_call = None
+        # Whoever runs the tests in the background has them ignore it
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            code = main([verb, "--inventory", str(inventory), *words])
+        finally:
+            signal.signal(signal.SIGINT, before)
+            cloud.on_call = None
         return code, *capsys.readouterr()
 
     run.inventory = inventory
