@@ -54,11 +54,14 @@ def drift_a_golden_score(card, _folder):
     golden["probability"] += 0.01 if golden["probability"] < 0.5 else -0.01
 
 
-def exchange_the_vocabulary(_card, folder):
+def exchange_the_vocabulary(card, folder):
     """The same words, each with the id of another."""
     path = folder / bundles.VOCABULARY_NAME
     words = path.read_text().split("\n")[:-1]
-    path.write_text("".join(f"{word}\n" for word in reversed(words)))
+    # Words among themselves: pairs and pieces stay what they are said to be
+    end = card["tokenizer"]["words"]
+    words[:end] = reversed(words[:end])
+    path.write_text("".join(f"{word}\n" for word in words))
 
 
 def changed_service(source, target, name, appended):
