@@ -156,6 +156,16 @@ def test_every_refusal_is_json_with_a_request_id(ask, path, options, status, cod
     assert answer.json["request_id"] == answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("TRACE", "/v1/classify", "POST"), ("TRACE", "/healthz", "GET"),
+     ("GET", "/v1/classify", "POST"), ("DELETE", "/v1/model", "GET, HEAD")],
+)  # fmt: skip
+def test_a_wrong_method_is_told_the_right_one(ask, method, path, allowed):
+    answer = ask(path, "--request", method)
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+
+
 @pytest.mark.parametrize("encoding", ["Expect:", "Transfer-Encoding: chunked"])
 def test_a_body_over_the_limit_is_refused(host, ask, encoding):
     host.run("head --bytes 65537 /dev/zero | tr '\\0' a > /tmp/body")

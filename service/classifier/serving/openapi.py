@@ -68,7 +68,8 @@ def _operation(
         "responses": {"200": answered, "default": refused},
     }
     if is_stream:
-        content = {MIMETYPE: {"schema": {"type": "string"}}}
+        # No schema is for a line alone, and lines that are none are answered as well
+        content = {MIMETYPE: {"schema": {}}}
     elif endpoint in requests:
         shapes = [_reference(model) for model in requests[endpoint]]
         content = {_JSON: {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}}
