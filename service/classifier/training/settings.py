@@ -12,11 +12,11 @@ class Settings:
     """Everything that decides which model comes out of the data; the defaults fit any of it."""
 
     ngrams: int = 2
-    max_tokens: int = 200_000
+    max_tokens: int = 100_000
     min_count: int = 1
     max_length: int = 4096
     pieces: int = 5
-    max_pieces: int = 50_000
+    max_pieces: int = 30_000
     piece_weight: float = 0.5
     strength: float = 1.0
     balance: float = 0.0
