@@ -27,3 +27,17 @@ def test_twenty_deploys_and_five_rollbacks_under_load_lose_no_request(run, sampl
     command = "molecule test --scenario-name releases"
     done = run.long(command, *command.split(), timeout=7000, FRONTDESK_PROOF="full")
     assert "p99 around 30 switches" in done.stdout
+
+
+@pytest.mark.timeout(1800)
+def test_several_hosts_move_together_or_not_at_all(run, sample_bundle):
+    command = "molecule test --scenario-name fleet"
+    assert "one_refuses" in run.long(command, *command.split(), timeout=1700).stdout
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(7200)
+def test_several_hosts_end_at_one_release_whichever_is_out_of_reach(run, sample_bundle):
+    command = "molecule test --scenario-name fleet"
+    done = run.long(command, *command.split(), timeout=7000, FRONTDESK_PROOF="full")
+    assert "all_roll_back" in done.stdout

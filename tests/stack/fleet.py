@@ -1,0 +1,93 @@
+"""Several hosts for tests, reached over SSH, so that one can be out of reach and serve on."""
+
+import json
+import subprocess
+import time
+
+from hosts import ANSIBLE, Host
+
+SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+
+
+class Fleet:
+    """fleet.play(playbook, of={host: {variable: value}}, **variables), fleet.lives()."""
+
+    def __init__(self, names, folder):
+        self._folder, self._key = folder, folder / "key"
+        self._inventory = folder / "inventory.json"
+        self.hosts = [Host(name, self._inventory) for name in names]
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self._key], check=True)
+        public = self._key.with_suffix(".pub").read_bytes()
+        for host in self.hosts:
+            host.shell("install -d -m 0700 /root/.ssh; ssh-keygen -A; systemctl start ssh.service")
+            host.send(public, "/root/.ssh/authorized_keys")
+
+    def start(self, playbook, of=None, **variables):
+        """Begin a play on all hosts; its output goes on as one stream."""
+        hosts = {
+            host.name: {
+                "ansible_host": host.address, "ansible_user": "root",
+                "ansible_ssh_private_key_file": str(self._key), "ansible_ssh_common_args": SSH,
+            } | (of or {}).get(host.name, {})
+            for host in self.hosts
+        }  # fmt: skip
+        self._inventory.write_text(json.dumps({"all": {"children": {"app": {"hosts": hosts}}}}))
+        host = self.hosts[0]
+        return subprocess.Popen(
+            host.command(playbook, **variables), cwd=ANSIBLE, env=host.surroundings, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def play(self, playbook, of=None, **variables):
+        """(exit code, output) of a play on all hosts."""
+        return end(self.start(playbook, of, **variables))
+
+    def lives(self):
+        """The release that each host serves, by name."""
+        return {host.name: live(host) for host in self.hosts}
+
+
+def end(play):
+    output, _ = play.communicate(timeout=900)
+    return play.returncode, output
+
+
+def live(host):
+    return host.shell("basename $(readlink /opt/frontdesk/live/release)").strip()
+
+
+def wait_for_a_move(host, before, seconds=300):
+    """Return as soon as the host serves another release than before."""
+    _wait(lambda: live(host) != before, seconds, f"{host.name} did not move from {before}")
+
+
+def wait_for_a_return(host, to, seconds):
+    _wait(lambda: live(host) == to, seconds, f"{host.name} did not return to {to}")
+
+
+def _wait(condition, seconds, complaint):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{complaint} within {seconds} s")
+        time.sleep(0.1)
+
+
+def cut_off(host):
+    """Let nobody in over SSH, and end who is in; what runs runs on."""
+    host.shell("systemctl stop ssh.service; pkill -9 sshd || true")
+
+
+def let_in(host):
+    host.shell("systemctl start ssh.service")
+
+
+def take_down(host):
+    """Out of reach for all: no new connection is taken, those that are there are answered."""
+    host.shell("systemctl stop nginx.service")
+    cut_off(host)
+
+
+def bring_up(host):
+    host.shell("systemctl start nginx.service")
+    let_in(host)
