@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from hosts import ANSIBLE, Host
+from hosts import Host
 
 SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 
@@ -14,7 +14,7 @@ class Fleet:
 
     def __init__(self, names, folder):
         self._folder, self._key = folder, folder / "key"
-        self._inventory = folder / "inventory.json"
+        self._inventory, self._log = folder / "inventory.json", folder / "play.log"
         self.hosts = [Host(name, self._inventory) for name in names]
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self._key], check=True)
         public = self._key.with_suffix(".pub").read_bytes()
@@ -23,7 +23,7 @@ class Fleet:
             host.send(public, "/root/.ssh/authorized_keys")
 
     def start(self, playbook, of=None, **variables):
-        """Begin a play on all hosts; its output goes on as one stream."""
+        """Begin a play on all hosts; `end` waits for it."""
         hosts = {
             host.name: {
                 "ansible_host": host.address, "ansible_user": "root",
@@ -33,32 +33,32 @@ class Fleet:
         }  # fmt: skip
         self._inventory.write_text(json.dumps({"all": {"children": {"app": {"hosts": hosts}}}}))
         host = self.hosts[0]
-        return subprocess.Popen(
-            host.command(playbook, **variables), cwd=ANSIBLE, env=host.surroundings, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                host.command(playbook, **variables), stdout=log, stderr=log, **host.surroundings
+            )
+
+    def end(self, play):
+        """(exit code, output) of a play, once it is over."""
+        return play.wait(timeout=900), self._log.read_text()
 
     def play(self, playbook, of=None, **variables):
         """(exit code, output) of a play on all hosts."""
-        return end(self.start(playbook, of, **variables))
+        return self.end(self.start(playbook, of, **variables))
 
     def lives(self):
         """The release that each host serves, by name."""
         return {host.name: live(host) for host in self.hosts}
 
 
-def end(play):
-    output, _ = play.communicate(timeout=900)
-    return play.returncode, output
-
-
 def live(host):
     return host.shell("basename $(readlink /opt/frontdesk/live/release)").strip()
 
 
-def wait_for_a_move(host, before, seconds=300):
-    """Return as soon as the host serves another release than before."""
-    _wait(lambda: live(host) != before, seconds, f"{host.name} did not move from {before}")
+def wait_for_a_move(host, before, play):
+    """Return as soon as the host serves another release than before, or the play is over."""
+    moved = f"{host.name} did not move from {before}"
+    _wait(lambda: play.poll() is not None or live(host) != before, 600, moved)
 
 
 def wait_for_a_return(host, to, seconds):

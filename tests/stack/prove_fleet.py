@@ -66,7 +66,7 @@ class Proof:
     def one_refuses(self, before):
         """The last host refuses: those that moved return."""
         last = self._fleet.hosts[-1].name
-        given = {host.name: self._next() for host in self._fleet.hosts[:-1]}
+        given = dict.fromkeys([host.name for host in self._fleet.hosts], self._next())
         given[last] = {"release_bundle_dir": str(self._wrong)}
         code, said = self._fleet.play("release.yml", of=given)
         self._turn_back()
@@ -79,7 +79,7 @@ class Proof:
         """The second host is out of reach once the first has moved: that one returns."""
         first, second = self._fleet.hosts[:2]
         play = self._fleet.start("release.yml", **self._next())
-        fleets.wait_for_a_move(first, before)
+        fleets.wait_for_a_move(first, before, play)
         fleets.cut_off(second)
         self._expect_a_return(play, second, before)
 
@@ -88,7 +88,7 @@ class Proof:
         first = self._fleet.hosts[0]
         settings = {"release_batch": "100%", "release_batch_seconds": TRIAL_SECONDS}
         play = self._fleet.start("release.yml", **self._next(), **settings)
-        fleets.wait_for_a_move(first, before)
+        fleets.wait_for_a_move(first, before, play)
         fleets.cut_off(first)
         self._expect_a_return(play, first, before)
 
@@ -117,7 +117,7 @@ class Proof:
         self._expect(self._serves() != before, "hosts did not roll back", said)
 
     def _expect_a_return(self, play, host, before):
-        code, said = fleets.end(play)
+        code, said = self._fleet.end(play)
         self._turn_back()
         self._expect(code not in (0, None), "a release to a host out of reach succeeds", said)
         self._expect(f"{host.name} refused" in said, "the host out of reach is not named", said)
