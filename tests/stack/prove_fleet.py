@@ -191,7 +191,7 @@ def main():
         address = Host(options.balancer, None).address
         with Load(address, options.per_second, versions.text) as load:
             proof.run(options.acts)
-    lines, faults = judge(load.exchanges, proof)
+        lines, faults = judge(load.exchanges, proof)
     print("\n".join(lines))
     for fault in proof.faults + faults:
         print(f"FAULT {fault}")
