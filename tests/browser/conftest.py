@@ -9,7 +9,7 @@ import threading
 
 import machine
 import pytest
-from hosts import Host, write_inventory
+from hosts import Host, remove_leftover, write_inventory
 from playwright.sync_api import sync_playwright
 
 NAME = "frontdesk-browser"
@@ -54,6 +54,7 @@ def site(sample_bundle, tmp_path_factory):
     write_inventory(written, NAME, docker_host_http_port=port)
     made = Host(NAME, written, release_bundle_dir=str(sample_bundle))
     made.url = f"http://127.0.0.1:{port}/"
+    remove_leftover(NAME)
     made.play("deploy.yml")
     yield made
     made.play("remove.yml")

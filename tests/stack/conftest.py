@@ -5,7 +5,7 @@ import json
 import machine
 import pytest
 import versions
-from hosts import Host, write_inventory
+from hosts import Host, remove_leftover, write_inventory
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,6 +18,7 @@ def docker_engine():
 def host(sample_bundle, tmp_path_factory):
     """A deployed host that all tests of releases share; each leaves it serving."""
     name = "frontdesk-release"
+    remove_leftover(name)
     written = write_inventory(
         tmp_path_factory.mktemp("host") / "inventory.yml",
         name,

@@ -21,6 +21,11 @@ def write_inventory(path, name, **variables):
     return path
 
 
+def remove_leftover(name):
+    """Remove what a run that was cut off left under this name: a container keeps its ports."""
+    _run(["docker", "rm", "--force", "--volumes", name], check=False)  # there may be none
+
+
 class Host:
     """host.play(playbook, **variables), host.shell(line), host.address, host.status()."""
 

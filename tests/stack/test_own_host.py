@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+from hosts import remove_leftover
 
 NAME = "frontdesk-own-host"
 
@@ -19,6 +20,7 @@ def in_container(*words):
 @pytest.fixture
 def own_host(run, root, inventory, tmp_path):
     """The address of a Debian machine on which sshd and the user admin wait, and its key."""
+    remove_leftover(NAME)
     made = inventory("docker_hosts", NAME, docker_host_debian_release="bookworm")
     ansible = root / "ansible"
     run.long("making a host of one's own", "ansible-playbook", "--inventory", made, "provision.yml",

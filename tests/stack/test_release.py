@@ -138,3 +138,11 @@ def test_a_shadow_that_hangs_delays_no_client_and_is_aborted(host, swapped):
     host.play("abort.yml")
     assert host.status()["tried"] is None
     assert host.status()["live"]["id"] == live["id"]
+
+
+def test_a_host_keeps_its_port_and_says_so(host):
+    done = host.play("provision.yml", check=False, docker_host_http_port=8999)
+    assert done.returncode != 0
+    assert f"{host.name} was made with no port and docker_host_http_port is 8999" in " ".join(
+        done.stdout.split()
+    )

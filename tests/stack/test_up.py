@@ -5,6 +5,7 @@ import socket
 import sys
 
 import pytest
+from hosts import remove_leftover
 
 NAME = "frontdesk-up"
 
@@ -19,6 +20,7 @@ def free_port():
 @pytest.fixture
 def up(run, root, inventory, sample_bundle):
     """up(port, *options): scripts/up.py on a host of its own, which is removed at the end."""
+    remove_leftover(NAME)
     written = inventory("docker_hosts", NAME, ansible_connection="community.docker.docker",
                         ansible_user="root")  # fmt: skip
 
