@@ -19,8 +19,10 @@ def texts_of(rows, first_label=0):
     )
 
 
-def filled(count=100, *, place="memory", shard_texts=1000, id_count=500):
-    kept = IdCache(count, id_count=id_count, shard_texts=shard_texts, place=place, seed=1)
+def filled(count=100, *, place="memory", shard_texts=1000, id_count=500, **options):
+    kept = IdCache(
+        count, id_count=id_count, shard_texts=shard_texts, place=place, seed=1, **options
+    )
     for start in range(0, count, 10):
         rows = [[n] * (n % 4) for n in range(start, min(start + 10, count))]
         kept.add(texts_of(rows, start))
@@ -88,8 +90,7 @@ def test_small_vocabularies_take_two_bytes_an_id():
 def test_auto_moves_to_disk_when_memory_is_used_up(monkeypatch):
     assert not filled(place="auto").is_on_disk
     monkeypatch.setattr(cache, "_PENDING_BYTES", 200)
-    monkeypatch.setattr(cache, "MEMORY_LIMIT_BYTES", 500)
-    moved = filled(place="auto", shard_texts=30)
+    moved = filled(place="auto", shard_texts=30, memory_bytes=500)
     assert moved.is_on_disk
     assert sorted(label for label, _ in rows_of(moved.batches(9, 1))) == list(range(100))
     assert not filled(place="memory").is_on_disk

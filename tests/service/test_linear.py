@@ -178,6 +178,26 @@ def test_a_cache_of_any_shards_gives_the_same_solution(shard_texts):
 
 
 @pytest.mark.usefixtures("_near_the_minimum")
+@pytest.mark.parametrize("label_count", [2, 4])
+def test_curvature_of_a_part_of_the_texts_leads_to_the_same_minimum(label_count, monkeypatch):
+    texts = drawn(label_count, text_count=400)
+    whole, _ = fitted(texts)
+    read = []
+
+    def epoch():
+        for start in range(0, 400, 20):
+            read.append(start)
+            yield texts.cut(start, start + 20)
+
+    monkeypatch.setattr(linear, "_MOST_CURVED_TEXTS", 200)
+    found, _ = fitted(texts, epoch)
+    near = TOLERANCE * float(numpy.abs(whole.scores).max())
+    assert found.scores == pytest.approx(whole.scores, abs=near)
+    assert found.bias == pytest.approx(whole.bias, abs=near)
+    assert read.count(0) > 2 * read.count(380)  # most passes are those that read a part
+
+
+@pytest.mark.usefixtures("_near_the_minimum")
 def test_labels_solved_a_few_at_a_time_are_the_same(monkeypatch):
     told = []
     whole, weighting = fitted(drawn(5))

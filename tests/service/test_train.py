@@ -1,5 +1,6 @@
 """Training as a whole, on small data: good, reproducible, robust."""
 
+import contextlib
 import dataclasses
 import itertools
 
@@ -50,6 +51,34 @@ def corpus(data_dir):
 @pytest.fixture(scope="module")
 def with_refit(corpus):
     return trained(corpus)
+
+
+def test_of_very_many_texts_a_part_chooses_the_vocabulary_from_all_over_them(corpus, monkeypatch):
+    splits = [corpus.training, corpus.validation]
+    every = [text.decode() for split in splits for text, _ in split.texts()]
+    assert list(train._texts(splits)) == every
+    monkeypatch.setattr(train, "_MOST_COUNTED", len(every) // 2)
+    chosen = list(train._texts(splits))
+    assert len(every) // 4 <= len(chosen) <= len(every) // 2
+    labels = {label for split in splits for text, label in split.texts() if text.decode() in chosen}
+    assert labels == set(range(len(corpus.training.scan.labels)))
+
+
+def test_all_splits_together_keep_in_memory_what_is_allowed(corpus, monkeypatch):
+    splits = [corpus.training, corpus.validation]
+    vocabulary = train.find_vocabulary(train._texts(splits), SETTINGS, 1000)
+    with contextlib.ExitStack() as stack:
+        held = train._hold(splits, vocabulary, SETTINGS, stack)
+        sizes = [each._cache.size for each in held]
+        assert not any(each._cache.is_on_disk for each in held)
+        # Enough for each of them, not for all
+        monkeypatch.setattr(train, "MEMORY_LIMIT_BYTES", sum(sizes) - 1)
+        held = train._hold(splits, vocabulary, SETTINGS, stack)
+        in_memory = [
+            size for size, each in zip(sizes, held, strict=True) if not each._cache.is_on_disk
+        ]
+        assert sum(in_memory) < sum(sizes)
+        assert all(list(each.epoch()) for each in held)
 
 
 def test_what_is_delivered_is_fitted_to_all_texts_and_what_is_measured_is_not(corpus, with_refit):

@@ -88,15 +88,25 @@ class _Block:
 class IdCache:
     """Texts as ids, added once in any order and read shard by shard. A context manager."""
 
-    def __init__(
-        self, count: int, *, id_count: int, shard_texts: int, place: str, seed: int
+    def __init__(  # noqa: PLR0913 - all but the first by name
+        self,
+        count: int,
+        *,
+        id_count: int,
+        shard_texts: int,
+        place: str,
+        seed: int,
+        memory_bytes: float = MEMORY_LIMIT_BYTES,
     ) -> None:
-        """`count` texts will come, with ids below `id_count`; `place`: auto, memory or disk."""
+        """`count` texts will come, with ids below `id_count`; `place`: auto, memory or disk.
+
+        "auto" is memory for up to `memory_bytes` of them.
+        """
         self.count = count
         self.shards = max(1, -(-count // shard_texts))
         self.size = 0
         self._id_type = numpy.dtype(numpy.uint16 if id_count <= 2**16 else numpy.int32)
-        self._place = place
+        self._place, self._memory_bytes = place, memory_bytes
         self._random = numpy.random.default_rng(seed)
         self._pending: dict[int, list[Texts]] = defaultdict(list)
         self._pending_size = 0
@@ -183,7 +193,7 @@ class IdCache:
             self._blocks[shard].append(self._store(texts))
         self._pending.clear()
         self._pending_size = 0
-        if self._place == "auto" and self._file is None and self.size > MEMORY_LIMIT_BYTES:
+        if self._place == "auto" and self._file is None and self.size > self._memory_bytes:
             self._open()
             for blocks in self._blocks:
                 blocks[:] = [self._store(block.data) for block in blocks]

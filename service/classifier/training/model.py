@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy
+import tensorflow as tf
 from keras import layers, ops
 
 from classifier.training.linear import Linear, Weighting
@@ -122,14 +123,15 @@ class Terms(layers.Layer):
 
     def call(self, ids):
         """Return logits [n, labels]."""
-        scales = ops.take(self.scales, ids, axis=0)
-        rows = ops.cast(ops.take(self.scores, ids, axis=0), "float32")
+        # TensorFlow's gather, not Keras's take, which would also look for ids below 0; and sums
+        # before slices: a third less to do for LiteRT, and the same numbers.
+        scales = tf.gather(self.scales, ids)
+        rows = ops.cast(tf.gather(self.scores, ids), "float32")
         linear = ops.sum(rows * scales[..., :1], axis=1)
-        linear *= ops.rsqrt(ops.sum(scales[..., 1:], axis=1) + _TINY)
-        is_word = ops.less(ids, self._words_end)
-        vectors = ops.take(self.vectors, ops.where(is_word, ids, 0), axis=0)
-        squares = ops.sum(ops.where(is_word, scales[..., 1], 0), axis=1, keepdims=True)
-        average = ops.sum(vectors, axis=1) * ops.rsqrt(squares + _TINY)
+        linear *= ops.rsqrt(ops.sum(scales, axis=1)[:, 1:] + _TINY)
+        words = ops.where(ops.less(ids, self._words_end), ids, 0)  # 0 adds nothing
+        squares = ops.sum(tf.gather(self.scales, words), axis=1)[:, 1:]
+        average = ops.sum(tf.gather(self.vectors, words), axis=1) * ops.rsqrt(squares + _TINY)
         # No matmul: LiteRT would keep its table lying on its side, and serving reads it.
         logits = ops.sum(average[..., None] * self.labels, axis=1)
         return linear + logits + self.bias

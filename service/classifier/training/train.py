@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -17,11 +17,13 @@ from classifier.training.corpus import Corpus
 from classifier.training.data import batches, fill, streamed_batches, tokenise
 from classifier.training.errors import DataError, TrainError
 from classifier.training.progress import LinearProgress, Progress
-from classifier.training.settings import Settings
+from classifier.training.settings import MEMORY_LIMIT_BYTES, Settings
 from classifier.training.splits import Split
 from classifier.training.vectorize import Vocabulary, find_vocabulary
 
 _STEPS = 128
+# Of more texts every n-th is counted: which words are frequent shows long before.
+_MOST_COUNTED = 250_000
 _SMALLEST_BATCH, _LARGEST_BATCH = 8, 256
 
 
@@ -77,9 +79,7 @@ def _train_own(
     labels = corpus.training.scan.labels
     texts = _texts([corpus.training])
     vocabulary = find_vocabulary(texts, settings, settings.max_tokens, kind="sequence")
-    training, validation = (
-        _Ids(split, vocabulary, settings, stack) for split in (corpus.training, corpus.validation)
-    )
+    training, validation = _hold([corpus.training, corpus.validation], vocabulary, settings, stack)
     network = own.build(
         own_model, vocabulary_size=vocabulary.id_count, labels=labels, settings=settings
     )
@@ -95,10 +95,9 @@ def _train_default(corpus: Corpus, settings: Settings, stack: contextlib.ExitSta
     fitted_to = delivered_splits(corpus, settings)
     most = model.most_tokens(settings, label_count)
     vocabulary = find_vocabulary(_texts(fitted_to), settings, most)
-    held = {
-        split.part: _Ids(split, vocabulary, settings, stack)
-        for split in {id(each): each for each in (*fitted_to, corpus.validation)}.values()
-    }
+    splits = list({id(each): each for each in (*fitted_to, corpus.validation)}.values())
+    ids = _hold(splits, vocabulary, settings, stack)
+    held = {split.part: each for split, each in zip(splits, ids, strict=True)}
     training, validation = held[corpus.training.part], held[corpus.validation.part]
 
     weighting, label_counts = _weigh(training.epoch, vocabulary, label_count, settings)
@@ -146,16 +145,32 @@ def _weigh(
     return weighting, labels
 
 
-def _texts(splits: Iterable[Split]) -> Iterator[str]:
-    return (text.decode() for split in splits for text, _ in split.texts())
+def _texts(splits: Sequence[Split]) -> Iterator[str]:
+    """Stream the texts that the vocabulary is chosen by."""
+    every = math.ceil(sum(split.count for split in splits) / _MOST_COUNTED)
+    return (text.decode() for split in splits for text, _ in split.texts(every))
+
+
+def _hold(
+    splits: list[Split], vocabulary: Vocabulary, settings: Settings, stack: contextlib.ExitStack
+) -> list["_Ids"]:
+    """Return the ids of each split; what may be kept in memory holds for all of them together."""
+    count = sum(split.count for split in splits)
+    return [_Ids(each, vocabulary, settings, stack, each.count / count) for each in splits]
 
 
 class _Ids:
     """The ids of a split: kept, or made anew in each epoch when nothing is to be kept."""
 
     def __init__(
-        self, split: Split, vocabulary: Vocabulary, settings: Settings, stack: contextlib.ExitStack
+        self,
+        split: Split,
+        vocabulary: Vocabulary,
+        settings: Settings,
+        stack: contextlib.ExitStack,
+        share: float,
     ) -> None:
+        """`share` is the part of all texts that this split holds."""
         self._split, self._settings = split, settings
         self._tokenizer = vocabulary.make_tokenizer()
         self._cache = None
@@ -166,6 +181,7 @@ class _Ids:
                 shard_texts=settings.shuffle_buffer,
                 place=settings.cache,
                 seed=settings.seed,
+                memory_bytes=MEMORY_LIMIT_BYTES * share,
             )
             self._cache = fill(stack.enter_context(cache), split, self._tokenizer)
 
