@@ -35,6 +35,12 @@ class Pace:
     seconds = 0.05
 
 
+class Below:
+    """What the instances run on (`machines.Machines`); None where they are mere records."""
+
+    machines = None
+
+
 def apply():
     """Correct moto once; a repeated call changes nothing."""
     if not moto.__version__.startswith("5.2."):
@@ -61,10 +67,32 @@ def _enter(instance, transient, final):
     turn = instance.turn = object()
 
     def settle():
+        machines, reached = Below.machines, final
+        if machines and not machines.bring(instance, final):
+            reached = "terminated"  # as AWS ends what it can't launch
         if instance.turn is turn:  # nothing else was asked of it meanwhile
-            instance._state = instances.InstanceState(final, CODES[final])
+            instance._state = instances.InstanceState(reached, CODES[reached])
+            if machines and reached == "running":
+                _watch(instance)
 
-    timer = threading.Timer(Pace.seconds, settle)
+    _later(settle)
+
+
+def _watch(instance):
+    """A guest that shuts itself down ends the instance's run, as the instance says."""
+    turn = instance.turn
+
+    def wait():
+        Below.machines.wait_for_end(instance)
+        if instance.turn is turn and instance.state == "running":
+            ends = instance.instance_initiated_shutdown_behavior == "terminate"
+            instance.terminate() if ends else instance.stop()
+
+    _later(wait)
+
+
+def _later(work):
+    timer = threading.Timer(Pace.seconds, work)
     timer.daemon = True
     timer.start()
 
@@ -112,6 +140,9 @@ def _states():
     def reboot(self, original):
         _expect(self, "running", action="rebooted")
         original(self)
+        if Below.machines:
+            self.turn = object()
+            _later(lambda: (Below.machines.restart(self), _watch(self)))
 
     @_replace(instances.InstanceBackend, "modify_instance_attribute")
     def modify(self, original, instance_id, key, value):
@@ -187,10 +218,19 @@ def _images():
         image = original(self, instance_id, name, description, tag_specifications=kept)
         image.ebs_snapshot.add_tags({tag["Key"]: tag["Value"] for tag in snapshot_tags})
         image.state = "pending"
-        timer = threading.Timer(Pace.seconds, lambda: setattr(image, "state", "available"))
-        timer.daemon = True
-        timer.start()
+
+        def settle():
+            kept = not Below.machines or Below.machines.save(instance_id, image.id)
+            image.state = "available" if kept else "failed"
+
+        _later(settle)
         return image
+
+    @_replace(amis.AmiBackend, "deregister_image")
+    def deregister(self, original, ami_id):
+        original(self, ami_id)
+        if Below.machines:
+            Below.machines.forget(ami_id)
 
     @_replace(elastic_block_store.Volume, "__init__")
     def volume(self, original, *arguments, **options):
