@@ -28,6 +28,25 @@ def test_few_right_answers_do_not_make_the_model_certain():
     assert 0.8 < surest < 0.99
 
 
+def sure(mistakes, count=400):
+    """Answers that are right with 0.98, as they should be, but for some wrong ones."""
+    logits = numpy.tile([4.0, 0.0], (count, 1))
+    labels = numpy.zeros(count, int)
+    labels[:mistakes] = 1
+    return logits, labels
+
+
+def test_one_mistake_made_with_certainty_does_not_change_all_probabilities():
+    logits, labels = sure(7)  # as many as a probability of 0.98 leaves
+    assert calibrate.find_temperature(logits, labels) == 1
+    logits[0, 0] = 14.0  # and one of them as if it were certain
+    assert calibrate.find_temperature(logits, labels) == 1
+
+
+def test_many_mistakes_do():
+    assert calibrate.find_temperature(*sure(40)) > 1.5
+
+
 def test_logits_that_say_nothing_are_left_in_bounds():
     assert 0.05 <= calibrate.find_temperature(numpy.zeros((5, 3)), numpy.zeros(5, int)) <= 20
 

@@ -187,6 +187,15 @@ def test_data_that_cannot_be_trained_on_is_one_line_and_exit_2(
     assert not (tmp_path / "b").exists()
 
 
+def test_texts_of_nothing_but_white_space_are_one_line_and_exit_2(tmp_path, capsys, no_training):
+    path = tmp_path / "t.csv"
+    path.write_text('label,text\na," "\nb,\na,"\t"\n')
+    assert main(["train", str(path), "--output", str(tmp_path / "b")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {path}: holds 3 empty or binary texts and no others; add some\n"
+    )
+
+
 def test_an_empty_class_folder_is_one_line_and_exit_2(data_dir, tmp_path, capsys, no_training):
     data = shutil.copytree(data_dir, tmp_path / "texts")
     (data / "sports").mkdir()

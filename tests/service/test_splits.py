@@ -51,7 +51,7 @@ def test_the_fewest_texts_are_enough_for_every_split(fractions):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ({}, "mails: holds no texts"),
+        ({}, "mails: holds 1 empty or binary texts and no others"),
         ({"a": 20}, "mails: has one class, 'a'"),
         ({"a": 20, "b": 0}, "mails: class 'b' holds no texts"),
         ({"a": 20, "b": 4}, "mails: class 'b' has 4 usable texts, the splits need 5"),

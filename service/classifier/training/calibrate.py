@@ -13,6 +13,7 @@ BINS = 15
 _HOTTEST = 20.0  # temperatures from 1 / 20 to 20 are considered
 _STEPS = 60
 _DEVIATION = 0.2
+_ONE_OF_100 = 6.635  # chi-squared with one degree of freedom is greater in 1 of 100 cases
 
 
 def find_temperature(logits: numpy.ndarray, labels: numpy.ndarray) -> float:
@@ -20,7 +21,9 @@ def find_temperature(logits: numpy.ndarray, labels: numpy.ndarray) -> float:
 
     Few texts tell little: six that are all answered rightly would ask for a temperature of 0,
     total certainty. So temperatures near 1 are taken to be likelier beforehand (the logarithm
-    normal, deviation 0.2), which many texts outweigh.
+    normal, deviation 0.2), which many texts outweigh. And where a model is nearly always right, a
+    single mistake may ask for another temperature: the logits stay as they are unless chance alone
+    would ask for as much in fewer than 1 of 100 cases (a likelihood-ratio test).
     """
     logits = logits.astype(numpy.float64)
     own = logits[numpy.arange(len(labels)), labels]
@@ -34,7 +37,11 @@ def find_temperature(logits: numpy.ndarray, labels: numpy.ndarray) -> float:
             high = middle
         else:
             low = middle
-    return round(math.exp(-(low + high) / 2), 6)
+    factor = math.exp((low + high) / 2)
+    gain = _log_likelihood(logits * factor, labels) - _log_likelihood(logits, labels)
+    if 2 * gain.sum() < _ONE_OF_100:
+        return 1.0
+    return round(1 / factor, 6)
 
 
 def uncalibrated(probability: numpy.ndarray, temperature: float) -> numpy.ndarray:
@@ -68,6 +75,12 @@ class Reliability:
         """Return mean confidence and accuracy of each bin that holds texts."""
         rows = zip(self.texts, self.confidence, self.right, strict=True)
         return [{"texts": n, "confidence": c / n, "accuracy": r / n} for n, c, r in rows if n]
+
+
+def _log_likelihood(logits: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    own = shifted[numpy.arange(len(labels)), labels]
+    return own - numpy.log(numpy.exp(shifted).sum(axis=1))
 
 
 def _softmax(logits: numpy.ndarray) -> numpy.ndarray:

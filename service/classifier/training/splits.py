@@ -67,7 +67,7 @@ class Split:
 def check_classes(source: Source, scan: Scan, *, fractions: tuple[float, ...]) -> None:
     """Refuse data that cannot be split by `fractions` with a text of each class on every side."""
     if not scan.counts:
-        raise DataError(f"{source.path}: holds no texts; add rows below the header")
+        raise _without_texts(source, scan)
     for label, count in scan.counts.items():
         if count == 0:
             raise DataError(
@@ -86,6 +86,15 @@ def check_classes(source: Source, scan: Scan, *, fractions: tuple[float, ...]) -
             f"{'text' if count == 1 else 'texts'}, the splits need {least}"
             f"{more if others else ''}; add texts, or remove the class"
         )
+
+
+def _without_texts(source: Source, scan: Scan) -> DataError:
+    left_out = len(scan.example_labels)
+    if left_out:
+        return DataError(
+            f"{source.path}: holds {left_out} empty or binary texts and no others; add some"
+        )
+    return DataError(f"{source.path}: holds no texts; add rows below the header")
 
 
 def fewest_texts(fractions: tuple[float, ...]) -> int:
@@ -120,7 +129,7 @@ def whole(scan: Scan, part: int) -> numpy.ndarray:
 def align(source: Source, scan: Scan, training: Scan) -> Scan:
     """Return the scan of a separate split with its labels as places among those of `training`."""
     if not sum(scan.counts.values()):
-        raise DataError(f"{source.path}: holds no texts; add rows below the header")
+        raise _without_texts(source, scan)
     unknown = sorted(set(scan.labels) - set(training.labels))
     if unknown:
         known = ", ".join(training.labels[:20])
