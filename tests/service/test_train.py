@@ -164,11 +164,12 @@ def test_a_rare_label_is_learned_beside_a_frequent_one(tmp_path):
     assert {golden.label for golden in found.golden} == {"often", "rare"}
 
 
-def test_a_loss_that_is_no_number_is_an_error_with_advice(data_dir, tmp_path):
+def test_a_loss_that_is_no_number_is_an_error_with_advice(data_dir, tmp_path, capsys):
     job = pipeline.prepare(Places(data_dir), dataclasses.replace(SETTINGS, learning_rate=1e38))
     with pytest.raises(TrainError, match=r"lower --learning-rate \(it is 1e\+38\)"):
         pipeline.run(job, tmp_path / "b", None)
     assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().out == ""  # Keras has its say there, unless it is told not to
 
 
 @pytest.mark.parametrize(

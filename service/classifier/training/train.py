@@ -51,6 +51,7 @@ def train(corpus: Corpus, settings: Settings, own_model: own.OwnModel | None = N
     network, bit for bit. Raises TrainError, and DataError when the texts change meanwhile.
     """
     keras.backend.clear_session()
+    keras.config.disable_interactive_logging()  # what Keras says would be amid the data on stdout
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
     try:
@@ -248,7 +249,7 @@ def _fit(
     losses = history.get("val_plain_loss", [])
     if not losses or not numpy.isfinite([*losses, *history["loss"]]).all():
         raise TrainError(
-            f"the loss is no longer a number after {len(history['loss'])} epochs; "
+            f"the loss is no longer a number in epoch {len(history['loss'])}; "
             f"lower --learning-rate (it is {settings.learning_rate:g})"
         )
     return int(numpy.argmin(losses)) + 1, float(min(losses)), _epochs(history)
