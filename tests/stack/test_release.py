@@ -146,3 +146,20 @@ def test_a_host_keeps_its_port_and_says_so(host):
     assert f"{host.name} was made with no port and docker_host_http_port is 8999" in " ".join(
         done.stdout.split()
     )
+
+
+@pytest.mark.parametrize("path", ["/etc/frontdesk", "/usr/local/lib/frontdesk"])
+def test_a_deploy_that_fails_says_where_its_diagnostics_are(host, tmp_path, path):
+    live = host.status()["live"]["id"]
+    host.shell(f"mv {path} {path}.away && touch {path}")
+    try:
+        done = host.play("deploy.yml", check=False, release_diagnostics_dir=str(tmp_path))
+    finally:
+        host.shell(f"rm {path} && mv {path}.away {path}")
+    assert done.returncode != 0
+    (folder,) = tmp_path.iterdir()
+    assert str(folder) in "".join(done.stdout.split())
+    assert path in json.loads((folder / "refusal.json").read_text())["error"]
+    assert "classifier" in (folder / "journal.txt").read_text()
+    assert host.status()["live"]["id"] == live
+    assert host.play("deploy.yml").stdout.count("failed=0") == 2  # and holds no lock
