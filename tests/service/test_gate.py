@@ -414,8 +414,19 @@ def test_a_slow_service_is_refused(refusal, fake):
     assert 30 <= float(failure["got"].removesuffix(" ms")) < 1000
 
 
-def test_a_service_too_slow_for_the_time_allowed_is_refused(refusal, fake):
+def test_a_slow_service_is_refused_when_no_quick_answers_can_save_its_median(refusal, fake):
+    fake.delay_seconds = 0.03
+    refusal(fake.serve, "--latency-budget-ms=20", timeout=5)
+    assert len(fake.asked) == 9  # of 16
+
+
+def test_a_service_too_slow_for_the_time_allowed_is_refused_as_slow(refusal, fake):
     fake.delay_seconds = 0.4
+    assert "golden texts took" in refusal(fake.serve)["cause"]
+
+
+def test_a_service_that_never_answers_is_refused(refusal, fake):
+    fake.delay_seconds = 60
     assert "POST /v1/classify got no whole answer in time" in refusal(fake.serve)["cause"]
 
 

@@ -59,7 +59,10 @@ class Candidate:
             # Worker by worker for each text: no connection idles until the service closes it.
             for number, golden in enumerate(self.bundle.golden):
                 for worker, connection in connections.items():
-                    self._check_golden(number, golden, worker, connection)
+                    try:
+                        self._check_golden(number, golden, worker, connection)
+                    finally:
+                        self._check_pace()
         return f"{len(self.bundle.golden)} golden texts right on each of {self.workers} workers"
 
     def check_latency(self) -> str:
@@ -69,6 +72,12 @@ class Candidate:
         if statistics.median(self.latencies) * 1000 > self.latency_budget_ms:
             raise GateError(f"golden texts took {median} (median)", f"at most {budget}", median)
         return f"{median} (median), budget {budget}"
+
+    def _check_pace(self) -> None:
+        """Refuse a slow candidate when no quick answers can save its median, or its time is up."""
+        slow = sum(seconds * 1000 > self.latency_budget_ms for seconds in self.latencies)
+        if 2 * slow > self.workers * len(self.bundle.golden) or (slow and self._is_over()):
+            self.check_latency()
 
     def _first_answer(self) -> Answer:
         reason = ""
