@@ -1,6 +1,7 @@
 """Each role says what it takes, and takes nothing else."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -83,3 +84,17 @@ def test_the_unit_sets_only_what_the_service_knows():
     given = load(ANSIBLE / "roles/classifier/vars/main.yml")["__classifier_environment"]
     known = {f"APP_{name.upper()}" for name in Settings.__dataclass_fields__}
     assert set(given) <= known
+
+
+def test_what_shows_that_a_host_is_used_is_what_it_writes():
+    import lease
+    from layout import Layout
+
+    classifier = load(ANSIBLE / "roles/classifier/vars/main.yml")
+    log = classifier["__classifier_environment"]["APP_REQUEST_LOG_PATH"]
+    written = {
+        log.replace("{{ __classifier_directory }}", classifier["__classifier_directory"]),
+        str(Layout.history.fget(SimpleNamespace(root=Path("{{ app_root_dir }}")))),
+        str(lease.PATH),
+    }
+    assert set(wiring()["idle_stop_used_paths"]) == written

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
@@ -52,8 +53,16 @@ class Host:
     def restart(self):
         """Take the power from the host, and give it back; return when it runs again."""
         _run(["docker", "kill", self.name])
+        self.power_on()
+
+    def power_on(self):
+        """Start the host; return when it runs."""
         _run(["docker", "start", self.name])
-        _run(["docker", "exec", self.name, "systemctl", "is-system-running", "--wait"], check=False)
+        words = ["docker", "exec", self.name, "systemctl", "is-system-running", "--wait"]
+        deadline = time.monotonic() + 60
+        while (said := _run(words, check=False).stdout.strip()) not in ("running", "degraded"):
+            assert time.monotonic() < deadline, said  # in its first moments systemd has no bus
+            time.sleep(0.1)
 
     def shell(self, line):
         return _run(["docker", "exec", self.name, "sh", "-ec", line]).stdout
