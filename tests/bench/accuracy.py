@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -83,28 +84,30 @@ def _measure_ours(train: Path, test: Path, bundle: Path, env: dict[str, str]) ->
     }
 
 
-def table(sets: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """Return the figures as a table for a terminal, a block for each data set."""
-    lines = []
-    for name, runs in sets.items():
-        best = max(runs[rival]["accuracy"] for rival in RIVALS)
-        texts = runs[OURS]["texts"]
-        error = math.sqrt(best * (1 - best) / texts)
-        lines.append(
-            f"{name}: {texts} texts to measure on, standard error {error:.4f}; "
-            f"calibration error {runs[OURS]['ece_before']:.4f}, "
-            f"after the temperature {runs[OURS]['ece_after']:.4f}"
-        )
-        head = (
-            f"{'accuracy':>9} {'macro F1':>9} {'s':>8} {'MB':>7} {'model MB':>9} {'us a text':>9}"
-        )
-        lines.append(f"  {'':22} {head}")
-        lines += [f"  {way:22} {_row(run)}" for way, run in runs.items()]
-    ours = [runs[OURS]["accuracy"] for runs in sets.values()]
-    best = [max(runs[rival]["accuracy"] for rival in RIVALS) for runs in sets.values()]
-    mean = len(sets)
-    lines.append(f"mean: {OURS} {sum(ours) / mean:.4f}, best rival of each {sum(best) / mean:.4f}")
-    return "\n".join(lines)
+def table(name: str, runs: dict[str, dict[str, Any]]) -> str:
+    """Return the figures of a data set as a block for a terminal."""
+    best = _best_rival(runs)
+    texts = runs[OURS]["texts"]
+    error = math.sqrt(best * (1 - best) / texts)
+    lines = [
+        f"{name}: {texts} texts to measure on, standard error {error:.4f}; "
+        f"calibration error {runs[OURS]['ece_before']:.4f}, "
+        f"after the temperature {runs[OURS]['ece_after']:.4f}",
+        f"  {'':22} {'accuracy':>9} {'macro F1':>9} {'s':>8} {'MB':>7} {'model MB':>9} "
+        f"{'us a text':>9}",
+    ]
+    return "\n".join([*lines, *(f"  {way:22} {_row(run)}" for way, run in runs.items())])
+
+
+def means(sets: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """Return the line that sums up all data sets."""
+    ours = statistics.mean(runs[OURS]["accuracy"] for runs in sets.values())
+    best = statistics.mean(map(_best_rival, sets.values()))
+    return f"mean: {OURS} {ours:.4f}, best rival of each {best:.4f}"
+
+
+def _best_rival(runs: dict[str, dict[str, Any]]) -> float:
+    return max(runs[rival]["accuracy"] for rival in RIVALS)
 
 
 def _row(run: dict[str, Any]) -> str:
@@ -138,7 +141,8 @@ def main() -> int:
         bundle = args.output.resolve() / "accuracy" / name
         bundle.parent.mkdir(exist_ok=True)
         sets[name] = measure(train, test, bundle, other_python)
-    print(table(sets))
+        print(table(name, sets[name]), flush=True)
+    print(means(sets))
     written = args.output / "accuracy.json"
     written.write_text(json.dumps(sets, indent=1) + "\n")
     picture = written.with_suffix(".png")

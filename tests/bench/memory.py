@@ -50,7 +50,7 @@ def main() -> int:
     rows = []
     for megabytes in (args.megabytes, _TIMES * args.megabytes):
         with tempfile.TemporaryDirectory(dir=args.output, prefix="memory-") as folder:
-            rows.append(measure(megabytes, Path(folder), options))
+            rows.append(measure(megabytes, Path(folder).resolve(), options))
             print(
                 "{data_megabytes:7.0f} MB  {texts:8} texts  peak {peak_megabytes:6.0f} MB  "
                 "{seconds:5.0f} s  accuracy {accuracy:.4f}".format(**rows[-1]),
