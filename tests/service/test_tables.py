@@ -81,6 +81,22 @@ def test_an_open_quote_is_told_from_where_it_is(tmp_path, monkeypatch):
         rows(table(tmp_path, data))
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz"])
+def test_a_quote_that_is_open_at_the_end_swallows_no_rows(tmp_path, name, end):
+    data = b'label,text\nx,"closed\n\n"\nx,"never closed\nx,y' + end
+    path = table(tmp_path, data.replace(b",", b"\t") if ".tsv" in name else data, name)
+    with pytest.raises(DataError, match="a double quote is left open from line 5 on, to the end"):
+        rows(path)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n"])
+@pytest.mark.parametrize("last", [b'"closed\n"', b'a 5" pipe', b'""'])
+def test_a_quote_that_is_closed_at_the_end_is_none_of_these(tmp_path, last, end):
+    found = rows(table(tmp_path, b"label,text\nx,y\nx," + last + end))
+    assert found == [("x", b"y"), ("x", last.removeprefix(b'"').removesuffix(b'"'))]
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [("t.csv", b"label,text\n" + b"y" * 5000), ("t.csv", b"y" * 5000), ("t.jsonl", b"y" * 5000)],

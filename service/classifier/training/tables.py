@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import itertools
 import json
 import unicodedata
 import zlib
@@ -70,7 +71,14 @@ def _lines(path: Path, file: TextIO | BinaryIO) -> Iterator[str | bytes]:
 
 def _rows(path: Path, file: TextIO, dialect: str) -> Iterator[Example]:
     csv.field_size_limit(LONGEST_FIELD)
-    reader, end = csv.reader(_lines(path, file), dialect), 0
+    has_ended = False
+
+    def ending() -> Iterator[str]:
+        nonlocal has_ended
+        has_ended = True
+        yield "\n"  # a blank row, unless a quote was left open
+
+    reader, end = csv.reader(itertools.chain(_lines(path, file), ending()), dialect), 0
     try:
         header = [name.strip().casefold() for name in next(reader, [])]
         if "label" not in header or "text" not in header:
@@ -81,6 +89,11 @@ def _rows(path: Path, file: TextIO, dialect: str) -> Iterator[Example]:
         label_at, text_at = header.index("label"), header.index("text")
         end = reader.line_num
         for row in reader:
+            if row and has_ended:
+                raise DataError(
+                    f"{path}: a double quote is left open from line {end + 1} on, to the end; "
+                    "close it, and double those within texts"
+                )
             end = reader.line_num
             if not row:
                 continue  # a blank line
