@@ -78,6 +78,36 @@ def test_what_litert_cannot_express_is_refused_with_the_name_of_the_layer(capfd)
     assert "error:" not in capfd.readouterr().err  # the converter's own screens of text
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda tf, x: tf.math.lgamma(x * x + 1.0),
+        lambda tf, x: tf.math.real(tf.signal.fft(tf.cast(x, tf.complex64))),
+    ],
+    ids=["lgamma", "fft"],
+)
+def test_what_litert_takes_and_then_cannot_do_is_refused_with_the_name_of_the_layer(tmp_path, call):
+    import tensorflow as tf
+
+    class Odd(keras.layers.Layer):
+        def call(self, values):
+            return call(tf, values)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    ids = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(30, 8, mask_zero=True)(ids)
+    odd = Odd(name="odd")(keras.layers.GlobalAveragePooling1D()(vectors))
+    network = keras.Model(ids, keras.layers.Dense(2)(keras.layers.Dense(4)(odd)))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(export.to_litert(network))
+    samples = [list(range(2, 2 + length)) for length in range(1, 16)]
+    with pytest.raises(ExportError, match=r"LiteRT .* \(the layer 'odd', a Odd\)") as caught:
+        export.check_equal(network, path, samples)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_temperature_is_applied_in_the_model(network, tmp_path):
     (tmp_path / "model.tflite").write_bytes(export.to_litert(network, 2.5))
     samples = [[3, 4, 5], [], [1]]

@@ -32,16 +32,13 @@ def to_litert(network: keras.Model, temperature: float = 1.0) -> bytes:
     one: serving asks text by text. ExportError names the layer that it cannot express at all.
     """
     try:
-        return _convert(network, None, temperature)
-    except _ConversionError:
-        try:
-            return _convert(network, 1, temperature)
-        except _ConversionError as error:
-            names = sorted(set(_OP_NAME.findall(str(error)))) or ["what it does"]
-            raise ExportError(
-                f"LiteRT cannot express {', '.join(names)}{_culprit(network)}; "
-                "use other layers for it"
-            ) from error
+        return _convert_somehow(network, temperature)
+    except _ConversionError as error:
+        names = sorted(set(_OP_NAME.findall(str(error)))) or ["what it does"]
+        raise ExportError(
+            f"LiteRT cannot express {', '.join(names)}{_culprit(network, [])}; "
+            "use other layers for it"
+        ) from error
 
 
 def find_embedding(network: keras.Model, model_path: Path) -> dict[str, str | int]:
@@ -94,10 +91,11 @@ def _find_tensor(interpreter: Interpreter, wanted: numpy.ndarray) -> str:
 def check_equal(
     network: keras.Model, model_path: Path, samples: list[list[int]], temperature: float = 1.0
 ) -> None:
-    """Compare LiteRT with Keras on `samples` of ids: alone, together, and padded more."""
-    interpreter = Interpreter(model_path=str(model_path), num_threads=1)
-    together = interpreter.get_input_details()[0]["shape_signature"][0] == -1
-    longest = padded_length(max(map(len, samples)), 2**31 - 1)
+    """Compare LiteRT with Keras on `samples` of ids: alone, together, and padded more.
+
+    ExportError says how they differ, and from which layer on.
+    """
+    longest = _longest(samples)
     batch = _padded(samples, longest)
     expected = _answers(network, batch, temperature)
     _compare(
@@ -106,8 +104,20 @@ def check_equal(
         "Keras and Keras with more padding",
         f"{len(samples)} texts; let id 0 have no effect (mask it)",
     )
+    try:
+        _check_litert(expected, model_path.read_bytes(), samples)
+    except ExportError as error:
+        raise ExportError(f"{error}{_culprit(network, samples)}; use other layers") from error
+
+
+def _check_litert(expected: numpy.ndarray, model: bytes, samples: list[list[int]]) -> None:
+    """Compare what LiteRT makes of `samples`, alone and together, with `expected` [n, labels]."""
+    interpreter = Interpreter(model_content=model, num_threads=1)
+    together = interpreter.get_input_details()[0]["shape_signature"][0] == -1
+    longest = _longest(samples)
     if together:
         what = f"{len(samples)} texts of {longest} ids"
+        batch = _padded(samples, longest)
         _compare(expected, _run(interpreter, batch), "LiteRT and Keras", what)
     for ids, wanted in zip(samples, expected, strict=True):
         alone = _padded([ids], padded_length(len(ids), longest))
@@ -117,6 +127,14 @@ def check_equal(
 
 class _ConversionError(Exception):
     """The converter gave up; its whole story is the message."""
+
+
+def _convert_somehow(network: keras.Model, temperature: float) -> bytes:
+    """Convert for any number of texts at once, or else for one."""
+    try:
+        return _convert(network, None, temperature)
+    except _ConversionError:
+        return _convert(network, 1, temperature)
 
 
 def _convert(network: keras.Model, texts: int | None, temperature: float) -> bytes:
@@ -153,25 +171,36 @@ def _quiet() -> Iterator[tempfile.SpooledTemporaryFile]:
             os.close(real)
 
 
-def _culprit(network: keras.Model) -> str:
-    """Name the first layer up to which the network cannot be exported; "" when none is it."""
+def _culprit(network: keras.Model, samples: list[list[int]]) -> str:
+    """Name the first layer up to which the network cannot be exported; "" when none is it.
+
+    With `samples` of ids, LiteRT must also answer them as Keras does.
+    """
     for operation in network.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        # Summed up to one number for each text: nothing after this layer takes part.
+        # Taken together to one number for each text: nothing after this layer takes part.
         values = keras.ops.cast(operation.output, "float32")
         rest = tuple(range(1, len(values.shape)))
-        numbers = keras.ops.sum(values, axis=rest) if rest else values
-        part = keras.Model(network.inputs[0], numbers)
+        numbers = keras.ops.mean(values, axis=rest, keepdims=True) if rest else values
+        numbers = keras.ops.reshape(numbers, (-1, 1))
+        part = keras.Model(network.inputs[0], keras.ops.concatenate([numbers, -numbers], axis=1))
         try:
-            _convert(part, 1, 1.0)
-        except _ConversionError:
+            model = _convert_somehow(part, 1.0)
+            if samples:
+                expected = _answers(part, _padded(samples, _longest(samples)), 1.0)
+                _check_litert(expected, model, samples)
+        except (_ConversionError, ExportError):
             return f" (the layer {operation.name!r}, a {type(operation).__name__})"
     return ""
 
 
 def _answers(network: keras.Model, batch: numpy.ndarray, temperature: float) -> numpy.ndarray:
     return tf.nn.softmax(network(batch, training=False) / temperature).numpy()
+
+
+def _longest(samples: list[list[int]]) -> int:
+    return padded_length(max(map(len, samples)), 2**31 - 1)
 
 
 def _padded(samples: list[list[int]], length: int) -> numpy.ndarray:
