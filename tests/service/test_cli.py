@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from classifier import bundle
+from classifier import bundle, card
 from classifier.__main__ import main
 from classifier.training import pipeline
 
@@ -353,6 +353,32 @@ def test_predict_prints_label_probability_and_text(bundle_dir, capsys):
 def test_a_bundle_that_is_none_is_one_line_and_exit_1(data_dir, tmp_path, capsys, command):
     assert main([command, str(tmp_path), str(data_dir)]) == 1
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/bundle.json: missing")
+
+
+@pytest.mark.parametrize("text", ["", " \t\n"])
+def test_predict_refuses_an_empty_text_before_it_answers_any(bundle_dir, capsys, text):
+    assert main(["predict", str(bundle_dir), "Snow will last", text]) == 2
+    said = capsys.readouterr()
+    assert said.err == "error: text 2 of 2 is empty; give at least one word\n"
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["predict"]])
+def test_a_bundle_with_a_label_more_than_its_model_is_one_line_and_exit_1(
+    own_bundle, data_dir, capsys, words
+):
+    path = own_bundle / bundle.CARD_NAME
+    found = json.loads(path.read_text())
+    found["labels"].append("plants")
+    found["statistics"]["label_mix"]["plants"] = 0.0
+    found["never_given"] = ["plants"]
+    path.write_bytes(card.render(card.seal(found)))
+    assert main([*words, str(own_bundle), str(data_dir)]) == 1
+    said = capsys.readouterr()
+    assert said.err == (
+        f"error: {own_bundle}/model.tflite: gave (1, 3) numbers for 1 text and 4 labels\n"
+    )
+    assert said.out == ""
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy
 from ai_edge_litert.interpreter import Interpreter
 
-from classifier.bundle import Bundle
+from classifier.bundle import Bundle, BundleError
 from classifier.serving.terms import Contributions, Terms
 from classifier.serving.tokenizer import Tokenizer, find_words
 
 SHORTEST_LENGTH = 16
 
 
-class PredictError(Exception):
+class PredictError(BundleError):
     """A model that cannot be run or gives no probabilities: one line, naming its file."""
 
 

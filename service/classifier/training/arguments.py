@@ -42,7 +42,7 @@ nothing about which bundle is better: compare on new ones.
 """,
     "neighbours": """
   python -m classifier neighbours ../build/bundle parcel
-  python -m classifier neighbours ../build/bundle "credit card" -n 20 --json
+  python -m classifier neighbours ../build/bundle refund -n 20 --json
 """,
     "vectors": """
   python -m classifier vectors ../build/bundle --output ../build/vectors

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from classifier import bundle
+from classifier.training.errors import DataError
 
 # numpy, LiteRT and TensorFlow are imported where they are needed: help and errors come at once.
 
@@ -141,6 +142,9 @@ def predict(args: argparse.Namespace) -> int:
     """Answer each text with its likeliest label."""
     from classifier.serving.predict import Predictor  # noqa: PLC0415
 
+    for place, text in enumerate(args.texts, 1):
+        if not text.strip():
+            raise DataError(f"text {place} of {len(args.texts)} is empty; give at least one word")
     found = bundle.load(args.bundle)
     for text, prediction in zip(args.texts, Predictor(found).predict(args.texts), strict=True):
         if args.json:
