@@ -63,6 +63,34 @@ def test_neighbours_in_a_batch_change_nothing(predictor, texts):
     assert predictor.predict(texts[::-1]) == alone[::-1]
 
 
+def calls_of(predictor, texts, monkeypatch):
+    """How many texts, and how many ids with padding, each call of LiteRT was given."""
+    found, run = [], predict._Runner.run
+
+    def counting(runner, ids, length):
+        found.append((len(ids), len(ids) * length))
+        return run(runner, ids, length)
+
+    monkeypatch.setattr(predict._Runner, "run", counting)
+    predictor.predict(texts)
+    return found
+
+
+def test_short_texts_are_run_together_and_never_more_ids_than_the_longest_text_has(
+    bundle, predictor, texts, monkeypatch
+):
+    calls = calls_of(predictor, ["hello there"] * 64 + texts, monkeypatch)
+    assert sum(count for count, _ in calls) == 64 + len(texts)
+    assert max(count for count, _ in calls) >= 64
+    assert max(ids for _, ids in calls) <= max(predict.IDS_TOGETHER, bundle.tokenizer.max_length)
+
+
+def test_another_model_than_the_default_one_is_given_texts_one_by_one(bundle, monkeypatch):
+    other = dataclasses.replace(bundle, terms=dict.fromkeys(bundle.terms, ""))
+    calls = calls_of(Predictor(other), ["hello there"] * 8, monkeypatch)
+    assert [count for count, _ in calls] == [1] * 8
+
+
 def test_padding_changes_nothing(predictor, texts, monkeypatch):
     short = predictor.predict(texts)
     monkeypatch.setattr(predict, "padded_length", lambda _, most: most)
@@ -115,7 +143,7 @@ def test_a_model_of_other_labels_is_refused(bundle):
 
 def test_an_answer_that_is_no_number_is_refused(bundle, predictor, monkeypatch):
     values = [math.nan] * len(bundle.labels)
-    monkeypatch.setattr(predict._Runner, "run", lambda *_: values)
+    monkeypatch.setattr(predict._Runner, "run", lambda *_: [values])
     with pytest.raises(PredictError, match="nan"):
         Predictor(bundle).predict(["hello"])
     monkeypatch.undo()

@@ -126,6 +126,23 @@ def test_a_bag_holds_each_id_of_words_pairs_and_pieces_once(text, max_length, ng
 
 
 @THOROUGH
+@given(
+    texts=st.lists(TEXTS, max_size=9),
+    kind=st.sampled_from(["bag", "sequence"]),
+    max_length=MAX_LENGTHS,
+    ngrams=st.sampled_from([1, 2]),
+)
+def test_texts_encoded_together_have_the_ids_of_each_alone(texts, kind, max_length, ngrams):
+    # A pair that no text holds, but that stands where one text ends and the next begins
+    vocabulary = [*WORDS, *PAIRS, "</s> <s>", *(f" {piece}" for piece in PIECES)]
+    told = settings_for(kind, max_length=max_length, ngrams=ngrams, pairs=len(PAIRS) + 1)
+    tokenizer = Tokenizer(vocabulary, told)
+    found = tokenizer.encode_all(texts)
+    assert all(ids.dtype == numpy.int32 for ids in found)
+    assert [ids.tolist() for ids in found] == [tokenizer.encode(text).tolist() for text in texts]
+
+
+@THOROUGH
 @given(text=TEXTS, max_length=MAX_LENGTHS, ngrams=st.sampled_from([1, 2]))
 def test_a_sequence_holds_all_words_in_order_then_known_pairs(text, max_length, ngrams):
     vocabulary = [*WORDS, *PAIRS]

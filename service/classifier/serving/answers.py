@@ -14,9 +14,10 @@ def answer_of(prediction: Prediction, top: int | None, threshold: float) -> dict
     """Return the answer: abstained below `threshold`, and at most `top` labels with theirs."""
     ranked = sorted(prediction.probabilities.items(), key=_likelihood, reverse=True)
     abstained = prediction.probability < threshold
+    shown = {label: round(value, PROBABILITY_DIGITS) for label, value in ranked[:top]}
     return {
         "label": None if abstained else prediction.label,
         "abstained": abstained,
-        "probability": round(prediction.probability, PROBABILITY_DIGITS),
-        "probabilities": {label: round(value, PROBABILITY_DIGITS) for label, value in ranked[:top]},
+        "probability": shown[prediction.label],
+        "probabilities": shown,
     }

@@ -7,6 +7,7 @@ that variable they are this process's own.
 import os
 import random
 import time
+from collections import Counter as Counts
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -76,8 +77,9 @@ class Metrics:
 
     def count_texts(self, texts: Sequence[str], answers: Sequence[dict[str, Any]]) -> None:
         """Count texts by what was answered, and now and then what one of them is like."""
+        for label, count in Counts(next(iter(each["probabilities"])) for each in answers).items():
+            self._texts[label].inc(count)
         for answer in answers:
-            self._texts[next(iter(answer["probabilities"]))].inc()
             self._confidence.observe(answer["probability"])
             if answer["abstained"]:
                 self._abstentions.inc()

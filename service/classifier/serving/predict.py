@@ -13,6 +13,7 @@ from classifier.serving.terms import Contributions, Terms
 from classifier.serving.tokenizer import Tokenizer, find_words
 
 SHORTEST_LENGTH = 16
+IDS_TOGETHER = 4096  # of all texts that are run at once, padded: what the longest text alone takes
 
 
 class PredictError(BundleError):
@@ -45,6 +46,7 @@ class Predictor:
         self._max_length = bundle.tokenizer.max_length
         self._tokenizer = Tokenizer(bundle.vocabulary, bundle.tokenizer)
         self._bundle, self._terms = bundle, None
+        self._runs_together = bool(bundle.terms["scores"])
         self._idle: list[_Runner] = []  # append and pop are atomic: no lock needed
         self.ready = False  # True once this process has predicted
 
@@ -52,21 +54,21 @@ class Predictor:
         """Predict once with each of `interpreters` interpreters; PredictError when that fails."""
         runners = [self._open() for _ in range(interpreters)]
         for runner in runners:
-            self._predict_one(runner, "warm up")
+            list(map(self._prediction, self._run(runner, ["warm up"])))
         self._idle.extend(runners)
         self.ready = True
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return one prediction for each text, in their order.
 
-        Texts are run one by one: a batch would save nothing (the work grows with the ids), while
-        this way no answer can depend on its neighbours, not even in the last bit.
+        No answer depends on its neighbours, not even in the last bit: texts are run together only
+        by the default model, which sums up each by itself, and only texts of one padded length.
         """
         try:
             runner = self._idle.pop()
         except IndexError:
             runner = self._open()
-        predictions = [self._predict_one(runner, text) for text in texts]
+        predictions = [self._prediction(values) for values in self._run(runner, texts)]
         # Only after success: an interpreter that raised is not used again.
         self._idle.append(runner)
         self.ready = self.ready or bool(predictions)
@@ -87,9 +89,24 @@ class Predictor:
     def _open(self) -> "_Runner":
         return _Runner(self._model_path, len(self._labels))
 
-    def _predict_one(self, runner: "_Runner", text: str) -> Prediction:
-        ids = self._tokenizer.encode(text)
-        values = runner.run(ids, padded_length(len(ids), self._max_length))
+    def _run(self, runner: "_Runner", texts: Sequence[str]) -> list[list[float]]:
+        """The probabilities of all labels, for each text."""
+        ids = self._tokenizer.encode_all(texts)
+        lengths = [padded_length(len(each), self._max_length) for each in ids]
+        if len(texts) == 1 or not self._runs_together:
+            alone = zip(ids, lengths, strict=True)
+            return [runner.run([each], length)[0] for each, length in alone]
+        values: list[list[float]] = [[]] * len(texts)
+        for length in sorted(set(lengths)):
+            places = [place for place, other in enumerate(lengths) if other == length]
+            most = max(1, IDS_TOGETHER // length)
+            for some in (places[start : start + most] for start in range(0, len(places), most)):
+                found = runner.run([ids[place] for place in some], length)
+                for place, row in zip(some, found, strict=True):
+                    values[place] = row
+        return values
+
+    def _prediction(self, values: list[float]) -> Prediction:
         probability = max(values)
         if not math.isfinite(sum(values)):
             raise PredictError(f"{self._model_path}: gave {values} for a text; train again")
@@ -122,17 +139,18 @@ class _Runner:
             raise PredictError(f"{model_path}: needs one int32 input and one float32 output")
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._model_path, self._label_count = model_path, label_count
-        self._length = 0
+        self._shape = (0, 0)
 
-    def run(self, ids: numpy.ndarray, length: int) -> list[float]:
-        """Return the probabilities for `ids`, int32, padded with 0 to `length`."""
-        padded = numpy.zeros((1, length), numpy.int32)
-        padded[0, : len(ids)] = ids
+    def run(self, texts: Sequence[numpy.ndarray], length: int) -> list[list[float]]:
+        """Return the probabilities for the ids of each text, int32, padded with 0 to `length`."""
+        padded = numpy.zeros((len(texts), length), numpy.int32)
+        for row, ids in zip(padded, texts, strict=True):
+            row[: len(ids)] = ids
         try:
-            if length != self._length:
-                self._interpreter.resize_tensor_input(self._input, (1, length))
+            if padded.shape != self._shape:
+                self._interpreter.resize_tensor_input(self._input, padded.shape)
                 self._interpreter.allocate_tensors()
-                self._length = length
+                self._shape = padded.shape
             self._interpreter.set_tensor(self._input, padded)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
@@ -140,12 +158,12 @@ class _Runner:
                 f"{self._model_path}: LiteRT cannot run it: {_line(error)}"
             ) from error
         output = self._interpreter.get_tensor(self._output)
-        if output.shape != (1, self._label_count):
+        if output.shape != (len(texts), self._label_count):
             raise PredictError(
-                f"{self._model_path}: gave {output.shape} numbers for 1 text and "
+                f"{self._model_path}: gave {output.shape} numbers for {len(texts)} texts and "
                 f"{self._label_count} labels"
             )
-        return output[0].tolist()
+        return output.tolist()
 
 
 def _line(error: Exception) -> str:

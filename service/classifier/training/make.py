@@ -20,6 +20,7 @@ import keras
 import numpy
 
 from classifier.bundle import Bundle, GoldenText, Limits, TokenizerSettings
+from classifier.card import TERM_NAMES
 from classifier.serving.predict import Predictor
 from classifier.serving.tokenizer import Tokenizer
 from classifier.training import calibrate, export, train, words
@@ -128,7 +129,7 @@ def _exported(
             calibration={},
             statistics={},
             embedding={},
-            terms={},
+            terms=dict.fromkeys(TERM_NAMES, ""),  # texts are run one by one
             model_id="",
             card={},
         )
