@@ -26,9 +26,10 @@ class ConfigError(Exception):
 class Settings:
     """The settings of one serving process; the field `noun` is read from APP_NOUN.
 
-    A path that is not set (None) turns off what would be written or read there, except for the
-    request log, which then goes to standard error, and for metrics, which then need a folder that
-    the master makes.
+    `certificate_path` leads to a JSON file whose not_after says when the site's certificate ends,
+    in Unix time; a metric repeats it. A path that is not set (None) turns off what would be written
+    or read there, except for the request log, which then goes to standard error, and for metrics,
+    which then need a folder that the master makes.
     """
 
     bundle_dir: Path
@@ -46,6 +47,7 @@ class Settings:
     feedback_limit_mb: int = 64
     api_keys_path: Path | None = None
     metrics_dir: Path | None = None
+    certificate_path: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -26,6 +26,7 @@ def test_every_setting_is_read():
         "APP_FEEDBACK_LIMIT_MB": "11",
         "APP_API_KEYS_PATH": "/etc/frontdesk/api_keys",
         "APP_METRICS_DIR": "/run/frontdesk-metrics/blue",
+        "APP_CERTIFICATE_PATH": "/var/lib/frontdesk-tls/live/about.json",
         "PATH": "/usr/bin",
     }
     assert Settings.from_environment(environment) == Settings(
@@ -44,6 +45,7 @@ def test_every_setting_is_read():
         feedback_limit_mb=11,
         api_keys_path=Path("/etc/frontdesk/api_keys"),
         metrics_dir=Path("/run/frontdesk-metrics/blue"),
+        certificate_path=Path("/var/lib/frontdesk-tls/live/about.json"),
     )
 
 

@@ -117,3 +117,14 @@ def test_texts_like_those_of_the_training_do_not_drift_and_others_do(client, bun
 
 def test_nothing_counted_has_no_drift(client):
     assert [key for key in read(client) if key[0] == "drift_score"] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"), [('{"not_after": 1800000000}', 1.8e9), ("{", None), (None, None)]
+)
+def test_the_end_of_the_certificate_is_told_where_it_is_known(bundle_dir, tmp_path, written, said):
+    about = tmp_path / "about.json"
+    if written:
+        about.write_text(written)
+    client = create_app(Settings(bundle_dir, certificate_path=about)).test_client()
+    assert read(client).get(("certificate_expiry_timestamp_seconds",)) == said

@@ -29,9 +29,11 @@ def expressions():
 
 
 @pytest.fixture(scope="module")
-def given(bundle_dir):
+def given(bundle_dir, tmp_path_factory):
     """The labels of each name that /metrics gives."""
-    client = create_app(Settings(bundle_dir)).test_client()
+    about = tmp_path_factory.mktemp("tls") / "about.json"
+    about.write_text('{"not_after": 1800000000}')
+    client = create_app(Settings(bundle_dir, certificate_path=about)).test_client()
     headers = {"X-Request-Start": "900000000000.000"}
     client.post("/v1/classify", json={"text": "the dog"}, headers=headers)
     found: dict[str, set[str]] = {}

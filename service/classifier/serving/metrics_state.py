@@ -1,6 +1,8 @@
 """Metrics that are made when they are asked for: what holds for the service, and the drift."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -13,7 +15,7 @@ Found = Mapping[tuple[str, str], float]  # values by name and the value of the o
 
 
 def stated_metrics(settings: Settings, bundle: Bundle) -> list[Metric]:
-    """Return what does not change, for others to be compared with."""
+    """Return what holds for the service, for others to be compared with."""
     text = "1, for the release and the model that answer."
     info = GaugeMetricFamily("frontdesk_info", text, labels=["release_id", "model_id"])
     info.add_metric([settings.release_id, bundle.model_id], 1)
@@ -23,7 +25,18 @@ def stated_metrics(settings: Settings, bundle: Bundle) -> list[Metric]:
     shares = GaugeMetricFamily("frontdesk_expected_label_share", text, labels=["label"])
     for label, share in bundle.statistics["label_mix"].items():
         shares.add_metric([label], share)
-    return [info, threads, shares]
+    return [info, threads, shares, *_certificate_metric(settings.certificate_path)]
+
+
+def _certificate_metric(path: Path | None) -> list[Metric]:
+    """When the site's certificate ends, read anew each time; nothing where that is not known."""
+    try:
+        end = json.loads(path.read_text())["not_after"] if path else None
+    except (OSError, ValueError, KeyError):
+        end = None
+    text = "When the certificate of the site ends, in Unix time."
+    name = "frontdesk_certificate_expiry_timestamp_seconds"
+    return [] if end is None else [GaugeMetricFamily(name, text, end)]
 
 
 def drift_metric(bundle: Bundle, counted: Iterable[Metric]) -> Metric:
