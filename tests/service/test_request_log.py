@@ -52,6 +52,20 @@ def test_a_batch_is_one_line_with_all_its_labels(log):
     assert len(line["confidences"]) == 2
 
 
+@pytest.mark.parametrize("log_texts", [False, True])
+def test_an_explanation_is_told_like_an_answer(log, bundle, log_texts):
+    golden, label = bundle.golden[0], bundle.labels[-1]
+
+    def send(client):
+        client.post("/v1/explain", json={"text": golden.text, "label": label})
+
+    (line,) = log(send, log_texts=log_texts)
+    assert (line["route"], line["label"]) == ("/v1/explain", label)
+    assert 0 <= line["confidence"] <= 1
+    assert 0 < line["model_seconds"] < line["seconds"]
+    assert line.get("sent") == ([golden.text] if log_texts else None)
+
+
 def test_each_request_is_one_line_refusals_too(log):
     def send(client):
         client.get("/healthz")

@@ -40,6 +40,17 @@ class Record:
         """Remember what was asked and answered, and how long the model took for it."""
         self.texts, self.answers, self.model_seconds = texts, answers, model_seconds
 
+    def note_explanation(
+        self, text: str, explanation: dict[str, Any], model_seconds: float
+    ) -> None:
+        """Remember what was explained; it counts as no answer, since none was asked for."""
+        self.texts = (text,)
+        self.facts = {
+            "model_seconds": round(model_seconds, SECONDS_DIGITS),
+            "label": explanation["label"],
+            "confidence": explanation["probability"],
+        }
+
     def line(self, method: str, status: int, *, with_texts: bool) -> dict[str, Any]:
         """Return what the log says. Of the client's own words there is none but its texts.
 

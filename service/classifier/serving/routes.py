@@ -107,6 +107,7 @@ def explain() -> dict[str, Any]:
     """Tell how each word of a text moves the score of one label."""
     serving = _serving()
     asked = read_explain(request, serving.bundle, serving.settings.body_limit_bytes)
+    begun = time.perf_counter()
     explanation = explain_text(
         serving.predictor,
         serving.bundle,
@@ -114,6 +115,7 @@ def explain() -> dict[str, Any]:
         asked.label,
         serving.settings.timeout_seconds,
     )
+    g.record.note_explanation(asked.text, explanation, time.perf_counter() - begun)
     return {**explanation, **_identity(serving)}
 
 
