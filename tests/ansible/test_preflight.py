@@ -2,7 +2,7 @@
 
 import pytest
 
-PLAYBOOKS = ["provision", "configure", "release", "rollback", "status"]
+PLAYBOOKS = ["provision", "configure", "release", "rollback", "status", "maintenance"]
 
 
 def deploy(run, root, *options):
