@@ -67,6 +67,16 @@ class Host:
     def shell(self, line):
         return _run(["docker", "exec", self.name, "sh", "-ec", line]).stdout
 
+    def weak_points(self):
+        """What gixy finds in the whole configuration that Nginx runs with, as it prints it."""
+        dump = _run(["docker", "exec", self.name, "nginx", "-T"]).stdout
+        program = str(Path(sys.executable).with_name("gixy"))
+        done = subprocess.run(
+            [program, "-"], input=dump, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert "Total issues" in done.stdout, done.stderr
+        return done.stdout if done.returncode else ""
+
     def status(self):
         return json.loads(_run(["docker", "exec", self.name, *PROGRAM, "status", "--json"]).stdout)
 

@@ -81,6 +81,7 @@ def test_a_certificate_is_had_from_an_acme_server_and_renewed_in_time(site, acme
     assert Answer(site, NAMES[0], acme.root, protocols=("h2", "http/1.1")).protocol == "h2"
     again = site.play("deploy.yml", **settings(acme)).stdout
     assert "changed=0 " in again
+    assert site.weak_points() == ""
 
     metrics = site.shell("curl --silent --fail http://127.0.0.1:9180/metrics")
     assert "frontdesk_certificate_expiry_timestamp_seconds 1." in metrics
@@ -150,6 +151,7 @@ def test_a_self_signed_certificate_is_for_the_host_itself(site):
         context=ssl._create_unverified_context(),  # noqa: S323 - where it leads is what is asked
     )  # fmt: skip
     assert ready.url == f"https://{site.address}/readyz"
+    assert site.weak_points() == ""
 
 
 def test_the_unit_that_renews_is_shut_in(site):

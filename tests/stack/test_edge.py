@@ -1,4 +1,4 @@
-"""While a host is worked on, clients are told to come back; the release that waits is well."""
+"""The edge of a host: no weak point, and a switch that tells clients to come back later."""
 
 import json
 import urllib.error
@@ -40,6 +40,10 @@ def test_clients_are_turned_away_and_let_in_again(host):
         host.play("maintenance.yml", nginx_maintenance="off")
     assert ask(host, "/")[0] == 200
     assert ask(host, "/v1/classify", TEXT)[0] == 200
+
+
+def test_the_whole_configuration_has_no_weak_point(host):
+    assert host.weak_points() == ""
 
 
 def test_on_or_off_has_to_be_said(host):
