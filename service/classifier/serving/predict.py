@@ -160,8 +160,8 @@ class _Runner:
         output = self._interpreter.get_tensor(self._output)
         if output.shape != (len(texts), self._label_count):
             raise PredictError(
-                f"{self._model_path}: gave {output.shape} numbers for {len(texts)} texts and "
-                f"{self._label_count} labels"
+                f"{self._model_path}: gave {output.shape} numbers for {len(texts)} "
+                f"{'text' if len(texts) == 1 else 'texts'} and {self._label_count} labels"
             )
         return output.tolist()
 
