@@ -134,7 +134,7 @@ class Tokenizer:
             )
         }
         self._longest_piece = settings.pieces
-        self._remembered: dict[str, tuple[int, ...]] = {}
+        self._remembered: dict[str, numpy.ndarray] = {}
         self._pairs_wanted = settings.ngrams > 1
         self._max_length = settings.max_length
 
@@ -151,8 +151,9 @@ class Tokenizer:
         parts = [ids]
         if self._pairs_wanted and len(ids) > 1:
             parts.append(self._pairs.find(_pair_keys(ids))[1])
-        if self._pieces and (unknown := ids == UNKNOWN_ID).any():
-            parts.append(numpy.array(self._find_pieces(words, unknown), numpy.int32))
+        if self._pieces:
+            unknown = (ids == UNKNOWN_ID).nonzero()[0].tolist()
+            parts += [self._pieces_of(words[place]) for place in unknown]
         if len(parts) > 1:
             ids = numpy.concatenate(parts)
         if self.is_bag:
@@ -177,8 +178,9 @@ class Tokenizer:
         if self._pieces:
             unknown = (ids == UNKNOWN_ID).nonzero()[0]
             pieces = [self._pieces_of(words[place]) for place in unknown.tolist()]
-            joined = numpy.array(list(itertools.chain.from_iterable(pieces)), numpy.int64)
-            parts.append(above[unknown].repeat([len(each) for each in pieces]) | joined)
+            if pieces:
+                above_pieces = above[unknown].repeat([len(each) for each in pieces])
+                parts.append(above_pieces | numpy.concatenate(pieces))
         keys = _sorted_once(numpy.concatenate(parts))
         ends = numpy.append(keys.searchsorted(starts[1:]), len(keys)).tolist()
         ids = (keys & _ID_MASK).astype(numpy.int32)
@@ -196,7 +198,7 @@ class Tokenizer:
             if token != UNKNOWN_ID:
                 yield token, (place,)
                 continue
-            for piece in self._pieces_of(words[place]):
+            for piece in self._pieces_of(words[place]).tolist():
                 yield piece, (place,)
         if self._pairs_wanted:
             found = self._pairs.find(_pair_keys(ids))
@@ -210,20 +212,15 @@ class Tokenizer:
         """Return the words that `encode` looks up, before pairs and pieces are made of them."""
         return split_words(text)
 
-    def _find_pieces(self, words: list[str], unknown: numpy.ndarray) -> list[int]:
-        found: list[int] = []
-        for place in unknown.nonzero()[0].tolist():
-            found += self._pieces_of(words[place])
-        return found
-
-    def _pieces_of(self, word: str) -> tuple[int, ...]:
+    def _pieces_of(self, word: str) -> numpy.ndarray:
         """The ids of an unknown word's pieces; those of words that were met are remembered."""
         found = self._remembered.get(word)
         if found is None:
             if len(self._remembered) >= _REMEMBERED_WORDS:
                 self._remembered.clear()
             pieces = split_pieces(word, self._longest_piece)
-            found = tuple(dict.fromkeys(self._pieces[p] for p in pieces if p in self._pieces))
+            known = dict.fromkeys(self._pieces[p] for p in pieces if p in self._pieces)
+            found = numpy.array(list(known), numpy.int32)
             self._remembered[word] = found
         return found
 
