@@ -48,7 +48,7 @@ def settings(acme, **changes):
 class Answer:
     """What the site says to a client that asks for a name and trusts a root (PEM)."""
 
-    def __init__(self, site, name, root, path="/readyz", protocols=("http/1.1",)):
+    def __init__(self, site, name, root, host=None, protocols=("http/1.1",)):
         trust = ssl.create_default_context(cadata=root)
         trust.set_alpn_protocols(protocols)
         with (
@@ -58,7 +58,7 @@ class Answer:
             self.protocol = client.selected_alpn_protocol()
             self.certificate = client.getpeercert(binary_form=True)
             if self.protocol == "http/1.1":
-                client.sendall(f"GET {path} HTTP/1.0\r\nHost: {name}\r\n\r\n".encode())
+                client.sendall(f"GET /readyz HTTP/1.0\r\nHost: {host or name}\r\n\r\n".encode())
                 told = b"".join(iter(lambda: client.recv(65_536), b"")).decode()
                 self.head, _, self.body = told.partition("\r\n\r\n")
 
@@ -121,6 +121,8 @@ def test_what_is_served_is_served_on_when_the_server_gives_nothing(site, acme, r
 def test_only_the_sites_names_are_answered(site, acme):
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME|unrecognized name"):
         Answer(site, "www.example.net", acme.root)
+    misdirected = Answer(site, NAMES[0], acme.root, host="www.example.net")
+    assert misdirected.head.startswith("HTTP/1.1 421 ")
     for name, leads in ((NAMES[0], True), ("www.example.net", False), (site.address, False)):
         words = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{redirect_url}",
                  "--header", f"Host: {name}", f"http://{site.address}/v1/model?a=b"]  # fmt: skip
