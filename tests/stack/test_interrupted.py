@@ -47,8 +47,7 @@ class Deploys:
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_all(process)
             process.wait()
             process.stdout.close()
 
@@ -82,11 +81,26 @@ def task_count(deploys):
         return sum(1 for _ in announced(process))
 
 
+def kill_all(process):
+    """Kill a deploy and what it started; its workers are in sessions of their own."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
+    family = [process.pid]
+    for parent in family:
+        words = ["pgrep", "--parent", str(parent)]
+        found = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+        family += map(int, found.split())
+    for each in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+
+
 def cut_off(process, share, task_count):
     """Kill a deploy, with all its processes, when this share of its tasks has begun."""
     for number, line in enumerate(announced(process), start=1):
         if number >= share * task_count:
-            os.killpg(process.pid, signal.SIGKILL)
+            kill_all(process)
             return line
     raise AssertionError("the deploy ended before it was cut off")
 
