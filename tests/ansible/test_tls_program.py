@@ -118,6 +118,24 @@ def test_a_server_that_is_asked_has_a_placeholder_until_it_answers(settings, mon
     assert frontdesk_tls.status(made)["source"] == "self_signed"
 
 
+def test_a_server_that_does_not_take_the_new_pair_keeps_the_one_before(settings, monkeypatch):
+    made = settings()
+    frontdesk_tls.prepare(made)
+    first, other = served(made), settings(names=["example.org"])
+
+    def refuse(_):
+        raise frontdesk_tls.TlsError("not taken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(frontdesk_tls, "_reload", refuse)
+        with pytest.raises(frontdesk_tls.TlsError, match="not taken"):
+            frontdesk_tls.renew(other)
+    assert served(made) == first
+    assert frontdesk_tls.renew(other) is True  # tried again
+    assert served(made) != first
+    assert len(list((made.root / "pairs").iterdir())) == 1
+
+
 def test_settings_that_are_missing_are_told_in_one_line(tmp_path, capsys):
     assert frontdesk_tls.main("status", str(tmp_path / "none.json")) == 1
     assert capsys.readouterr().err.count("\n") == 1

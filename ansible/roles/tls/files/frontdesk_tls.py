@@ -5,8 +5,8 @@ frontdesk-tls.py prepare|renew|status [SETTINGS]: one line of JSON on stdout, {"
 certificate. `renew` asks the ACME server, or makes a self-signed one anew, when the time has come.
 Whatever fails, exit code 1 says so in one line, and what was served before is served on.
 
-Layout below `root`: pairs/<fingerprint>/{certificate.pem,key.pem,about.json}; live leads to one of
-them, and moves with one rename(2).
+Layout below `root`: pairs/<fingerprint>-<any>/{certificate.pem,key.pem,about.json}; live leads to
+one of them, and moves with one rename(2).
 """
 
 import contextlib
@@ -178,23 +178,33 @@ def _take(settings: Settings, source: str, certificate: Path, key: Path) -> bool
     about = {"source": source, **_verified(settings, certificate, key)}
     if _about(settings) == about:
         return False
-    pair = settings.root / "pairs" / about["fingerprint"][:16]
+    pairs = settings.root / "pairs"
+    pairs.mkdir(mode=0o755, exist_ok=True)
     with _temporary(settings) as folder:
         _write(folder / "certificate.pem", certificate.read_text(), 0o644)
         _write(folder / "key.pem", key.read_text(), 0o600)
         _write(folder / "about.json", json.dumps(about), 0o644)
         folder.chmod(0o755)
-        shutil.rmtree(pair, ignore_errors=True)  # of a run that was cut off: never the one served
-        pair.parent.mkdir(mode=0o755, exist_ok=True)
-        folder.rename(pair)
-    before = settings.live.resolve() if settings.live.is_symlink() else None
-    link = settings.root / f".live.{os.getpid()}"
-    link.symlink_to(pair.relative_to(settings.root))
-    link.replace(settings.live)
-    if before not in (None, pair.resolve()):
-        shutil.rmtree(before, ignore_errors=True)
-    _reload(settings)
+        pair = folder.rename(pairs / (about["fingerprint"][:16] + folder.name.removeprefix(".new")))
+    before = settings.live.readlink() if settings.live.is_symlink() else None
+    _lead(settings, pair.relative_to(settings.root))
+    try:
+        _reload(settings)
+    except TlsError:
+        if before:  # what is still served, and what the next attempt compares with
+            _lead(settings, before)
+        raise
+    for other in set(pairs.iterdir()) - {pair}:  # the one before, and those of runs cut off
+        shutil.rmtree(other, ignore_errors=True)
     return True
+
+
+def _lead(settings: Settings, target: Path) -> None:
+    """Lead `live` to a pair, with one rename(2)."""
+    link = settings.root / f".live.{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+    link.replace(settings.live)
 
 
 def _verified(settings: Settings, certificate: Path, key: Path) -> dict:
