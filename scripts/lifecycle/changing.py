@@ -27,8 +27,19 @@ def start(account: Account) -> dict:
             "address": instance(account).get("PublicIpAddress")}  # fmt: skip
 
 
-def stop(account: Account) -> dict:
+def stoppable(account: Account) -> dict:
+    """The instance; Ec2Error for one that AWS can't stop."""
     found = instance(account)
+    if found.get("InstanceLifecycle") == "spot":
+        raise Ec2Error(
+            f"{found['InstanceId']} is a spot instance, which can't be stopped or resized. "
+            "Tear it down, and provision what you need."
+        )
+    return found
+
+
+def stop(account: Account) -> dict:
+    found = stoppable(account)
     now = found["State"]["Name"]
     if now == "pending":
         wait_until("it runs", lambda: state(account), {"running"})
@@ -51,7 +62,7 @@ def reboot(account: Account) -> dict:
 
 def check_resize(account: Account, instance_type: str) -> dict:
     """The instance, once it is known that it can become of that type."""
-    found, prices = instance(account), Prices(account.stack.region)
+    found, prices = stoppable(account), Prices(account.stack.region)
     wanted, has = prices.architecture(instance_type), found["Architecture"]
     if wanted != has:
         raise Ec2Error(

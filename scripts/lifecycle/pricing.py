@@ -48,17 +48,18 @@ class Prices:
 def cost(account: Account, now: datetime | None = None) -> list[dict]:
     """A row a thing that costs: {what, id, hour, month, accrued}, in dollars.
 
-    Accrued is a lower bound: of an instance its last run, of disks and snapshots their whole life,
-    of a kept address the instance's life, since AWS does not tell when it was taken.
+    Accrued is a lower bound: of an instance its last run (on spot by the lowest price in it), of
+    disks and snapshots their whole life, of a kept address the instance's life, since AWS does not
+    tell when it was taken.
     """
     now, prices = now or datetime.now(UTC), Prices(account.stack.region)
     rows, first = [], now
     for each in instances(account):
         runs, hours = _last_run(each, now)
-        hourly = prices.hour(each["InstanceType"])
+        market, hourly, least = _rates(account, each, prices.hour(each["InstanceType"]))
         state = each["State"]["Name"]
-        rows.append(_row(f"{each['InstanceType']}, {state}", each["InstanceId"],
-                         hourly if runs else 0, hourly * hours))  # fmt: skip
+        rows.append(_row(f"{each['InstanceType']}{market}, {state}", each["InstanceId"],
+                         hourly if runs else 0, least * hours))  # fmt: skip
         if runs and each.get("PublicIpAddress") and not _is_kept(account, each):
             price = prices.address_hour
             rows.append(_row("address", each["PublicIpAddress"], price, price * hours))
@@ -84,6 +85,22 @@ def total(rows: list[dict]) -> dict:
 def _row(what: str, identity: str, hourly: float, accrued: float) -> dict:
     return {"what": what, "id": identity, "hour": round(hourly, 4),
             "month": round(hourly * HOURS_PER_MONTH, 2), "accrued": round(accrued, 4)}  # fmt: skip
+
+
+def _rates(account: Account, instance: dict, on_demand: float) -> tuple[str, float, float]:
+    """How it is called, what an hour costs now and at least cost since the launch."""
+    if instance.get("InstanceLifecycle") != "spot":
+        return "", on_demand, on_demand
+    pages = account.ec2.get_paginator("describe_spot_price_history").paginate(
+        InstanceTypes=[instance["InstanceType"]], ProductDescriptions=["Linux/UNIX"],
+        AvailabilityZone=instance["Placement"]["AvailabilityZone"],
+        StartTime=instance["LaunchTime"],
+    )  # fmt: skip
+    history = sorted((each["Timestamp"], float(each["SpotPrice"]))
+                     for each in pages.search("SpotPriceHistory[]"))  # fmt: skip
+    if not history:
+        return " on spot (price unknown: as on demand)", on_demand, 0.0
+    return " on spot", history[-1][1], min(price for _, price in history)
 
 
 def _last_run(instance: dict, now: datetime) -> tuple[bool, float]:

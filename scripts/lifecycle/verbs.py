@@ -35,11 +35,13 @@ class Verb:
     exit_code: Callable[[Rows], int] = lambda _: 0
 
 
-def planned(what: str) -> Callable[[Account, argparse.Namespace], Rows]:
+def planned(
+    what: str, find: Callable[[Account], dict] = instance
+) -> Callable[[Account, argparse.Namespace], Rows]:
     """A plan of one step with the instance that is there."""
 
     def plan(account: Account, _: argparse.Namespace) -> Rows:
-        found = instance(account)
+        found = find(account)
         return [{"plan": what, "instance": found["InstanceId"], "state": found["State"]["Name"],
                  "type": found["InstanceType"]}]  # fmt: skip
 
@@ -131,7 +133,8 @@ VERBS = {
     "start": Verb("start the instance and wait until it runs",
                   lambda account, _: [changing.start(account)], planned("start")),
     "stop": Verb("stop the instance; disks and kept addresses still cost",
-                 lambda account, _: [changing.stop(account)], planned("stop")),
+                 lambda account, _: [changing.stop(account)],
+                 planned("stop", changing.stoppable)),
     "reboot": Verb("reboot the instance",
                    lambda account, _: [changing.reboot(account)], planned("reboot")),
     "resize": Verb("stop, change the type, start",

@@ -21,6 +21,7 @@ from moto.ec2.models import (
 )
 from moto.ec2.models import elastic_network_interfaces as interfaces
 from moto.ec2.responses.key_pairs import KeyPairs
+from moto.ec2.responses.spot_instances import SpotInstances
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64,
          "stopped": 80}  # fmt: skip
@@ -35,6 +36,12 @@ class Pace:
     seconds = 0.05
 
 
+class Market:
+    """What a spot instance of any type costs in each zone, in dollars an hour, now and always."""
+
+    prices = ("0.0030", "0.0040")
+
+
 class Below:
     """What the instances run on (`machines.Machines`); None where they are mere records."""
 
@@ -47,7 +54,7 @@ def apply():
         raise RuntimeError(f"moto {moto.__version__}: these corrections were made for 5.2")
     if not getattr(instances.Instance, "corrected", False):
         instances.Instance.corrected = True
-        for correct in (_states, _launches, _dependencies, _images, _addresses, _tags):
+        for correct in (_states, _launches, _dependencies, _images, _addresses, _tags, _spot):
             correct()
 
 
@@ -86,7 +93,7 @@ def _watch(instance):
         Below.machines.wait_for_end(instance)
         if instance.turn is turn and instance.state == "running":
             ends = instance.instance_initiated_shutdown_behavior == "terminate"
-            instance.terminate() if ends else instance.stop()
+            instance.terminate() if ends or instance.lifecycle == "spot" else instance.stop()
 
     _later(wait)
 
@@ -120,6 +127,12 @@ def _states():
     @_replace(instances.Instance, "stop")
     def stop(self, original):
         _expect(self, "running", "pending", "stopping", "stopped", action="stopped")
+        if self.lifecycle == "spot":
+            raise EC2ClientError(
+                "UnsupportedOperation",
+                f"You can't stop the Spot Instance '{self.id}' because it is associated with a "
+                "one-time Spot Instance request.",
+            )
         before = original(self)
         if before.name != "stopped":
             _enter(self, "stopping", "stopped")
@@ -190,6 +203,20 @@ def _launches():
         for instance in reservation.instances:
             _enter(instance, "pending", "running")
         return reservation
+
+
+def _spot():
+    @_replace(SpotInstances, "describe_spot_price_history")
+    def history(self, original):
+        answer = original(self)
+        answer.result["SpotPriceHistory"] = [
+            {"InstanceType": self._get_param("InstanceTypes", ["?"])[0], "SpotPrice": price,
+             "AvailabilityZone": f"{self.region}{zone}", "ProductDescription": "Linux/UNIX",
+             "Timestamp": "2026-01-02T00:00:00Z"}
+            for zone, price in zip("ab", Market.prices, strict=True)
+            if self._get_param("AvailabilityZone") in (None, f"{self.region}{zone}")
+        ]  # fmt: skip
+        return answer
 
 
 def _dependencies():

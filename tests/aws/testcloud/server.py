@@ -3,6 +3,7 @@
 import functools
 import io
 import itertools
+import json
 import logging
 import os
 import re
@@ -30,7 +31,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from . import corrections
+from . import corrections, pricelist
 
 logging.getLogger("werkzeug").setLevel(logging.WARNING)  # the calls have a log of their own
 
@@ -85,7 +86,7 @@ class Cloud:
     def __init__(self):
         corrections.apply()
         self.calls, self.faults = [], []
-        self.on_call = None
+        self.on_call = self.price_list = None
         self._closing = threading.Event()
         self._application = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
@@ -127,7 +128,7 @@ class Cloud:
         moto_api_backend.reset()
         self.calls.clear()
         self.faults.clear()
-        self.on_call = None
+        self.on_call = self.price_list = None
         corrections.Pace.seconds = 0.05
         for name, (image_id, owner, architecture) in IMAGES.items():
             date = name.split("-")[3]
@@ -155,17 +156,22 @@ class Cloud:
                 self.on_call(call)
             fault = next((each for each in self.faults if each.strikes(call.action)), None)
         if fault is None:
-            return self._application(environ, start_response)
+            return self._answer(call, environ, start_response)
         if fault.code:
             return _refuse(call, fault, start_response)
         if fault.line in ("slow", "silent"):
             self._closing.wait(fault.seconds or 3600)
         if fault.line == "lost":
-            for _ in self._application(environ, lambda *_: None):
+            for _ in self._answer(call, environ, lambda *_: None):
                 pass
         if fault.line in ("lost", "dropped", "silent"):
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             return []
+        return self._answer(call, environ, start_response)
+
+    def _answer(self, call, environ, start_response):
+        if call and call.service == "pricing":
+            return pricelist.answer(self.price_list, call.parameters, start_response)
         return self._application(environ, start_response)
 
 
@@ -182,7 +188,7 @@ def _read(environ):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     target = environ.get("HTTP_X_AMZ_TARGET")
-    values = {} if target else {k: v[0] for k, v in parse_qs(body.decode()).items()}
+    values = json.loads(body) if target else {k: v[0] for k, v in parse_qs(body.decode()).items()}
     return Call(scope[1], target.split(".")[-1] if target else values.get("Action", "?"), values)
 
 
