@@ -21,8 +21,9 @@ options:
   files:
     description:
       - What has to be there, in this order. An entry with I(content) is a file, with I(link) a
-        symbolic link to that path (which need not exist), with I(directory) a folder. With none of
-        them it is a file whose owner and mode are looked after where it exists.
+        symbolic link to that path (which need not exist; a link has no owner or mode of its own
+        here), with I(directory) a folder. With none of them it is a file whose owner and mode are
+        looked after where it exists.
     type: list
     elements: dict
     required: true
@@ -44,7 +45,7 @@ options:
         type: str
         default: root
       mode:
-        description: Octal. By default 0644 for a file and 0755 for a folder; a link has none.
+        description: Octal. By default 0644 for a file and 0755 for a folder.
         type: str
       validate:
         description: A command that fails for a bad content; C(%s) is the path of the staged one.
@@ -147,7 +148,7 @@ class ManagedFiles:
         else:
             made = path in self._staged and self._file(path, entry["content"])
         differs = False
-        if kind_of(path) != "nothing" and not (made and self.module.check_mode):
+        if kind_of(path) in ("file", "folder") and not (made and self.module.check_mode):
             differs = self._owner_and_mode(entry)
         if made or differs:
             self.changed.append(str(path))
@@ -184,12 +185,11 @@ class ManagedFiles:
         return True
 
     def _owner_and_mode(self, entry):
-        mode = entry["mode"] or ("0755" if entry["directory"] else "0644")
         wanted = {
             "path": str(entry["path"]),
             "owner": entry["owner"],
             "group": entry["group"],
-            "mode": None if entry["link"] is not None else mode,
+            "mode": entry["mode"] or ("0755" if entry["directory"] else "0644"),
             "follow": False,
         }
         difference = {}

@@ -50,6 +50,7 @@ def test_all_of_it_is_made_and_the_second_time_nothing_is_changed(manage, tmp_pa
     assert str((tmp_path / "a/link").readlink()) == "nowhere.sock"
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["b", "link"]
     second = manage(*wanted)
+    assert manage(*wanted, check_mode=True)["changed_files"] == []
     assert (second["changed"], second["changed_files"], second["diff"]) == (False, [], [])
 
 

@@ -24,9 +24,9 @@ BY_HAND = {
                                        r"Listen on each slot's socket, .*\n(ok: .*\n)?changed:"),
     "a mode: the code": (f"chmod 666 {APP}/gunicorn.conf.py", "app/gunicorn.conf.py"),
     "a mode: a slot": ("chmod 777 /opt/frontdesk/slots/blue",
-                       r"^-    mode: '0777'\n.*\n     path: /opt/frontdesk/slots/blue$"),
+                       r"^--- before: /opt/frontdesk/slots/blue\n(.*\n){2}-    mode: '0777'$"),
     "a mode: a unit": (f"chmod 660 {UNITS}/classifier@.socket",
-                       r"^-    mode: '0660'\n.*\n     path: .*/classifier@.socket$"),
+                       r"^--- before: .*/classifier@.socket\n(.*\n){2}-    mode: '0660'$"),
 }  # fmt: skip
 
 
