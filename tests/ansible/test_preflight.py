@@ -1,5 +1,7 @@
 """A wrong variable is refused by name, in seconds, before anything is asked of a host."""
 
+import json
+
 import pytest
 
 PLAYBOOKS = ["provision", "configure", "release", "rollback", "status", "maintenance"]
@@ -31,6 +33,8 @@ def deploy(run, root, *options):
         ("release_batch=0", ["release_batch is 0", "a number of hosts"]),
         ("release_batch=150%", ["release_batch is 150%", "(1% to 100%)"]),
         ("nginx_listen_port=eighty", ["nginx_listen_port", "int"]),
+        ("base_reboot_from=25:00", ["base_reboot_from is 25:00", '"" for never']),
+        ("access_firewall=perhaps", ["access_firewall", "bool"]),
         ("classifier_workers=many", ["classifier_workers", "int"]),
     ],
 )
@@ -40,6 +44,27 @@ def test_a_wrong_variable_is_refused_by_name(run, root, setting, words):
     said = done.stdout + done.stderr
     assert [word for word in words if word not in said] == []
     assert "TASK [base" not in said
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"access_ssh_from": ["home"]}, "access_ssh_from has 'home': give a network"),
+        ({"access_ssh_from": ["203.0.113.7/24"]}, "access_ssh_from has '203.0.113.7/24'"),
+        (
+            {"access_ssh_from": ["203.0.113.0/24"], "access_firewall": False},
+            "access_ssh_from needs the firewall",
+        ),
+        ({"access_more_ports": [70000]}, "access_more_ports has 70000"),
+    ],
+)
+def test_a_firewall_that_makes_no_sense_is_refused_before_a_host_is_asked(
+    run, root, settings, words
+):
+    done = run("ansible-playbook", "access.yml", "-e", json.dumps(settings),
+               folder=root / "ansible", check=False, timeout=60)  # fmt: skip
+    assert done.returncode != 0
+    assert words in done.stdout + done.stderr
 
 
 def test_an_inventory_without_application_hosts_is_refused(run, root, tmp_path):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 
@@ -35,3 +37,59 @@ def test_the_application_listens_on_no_port(host):
 def test_logs_are_rotated(host):
     assert host.service("logrotate.timer").is_enabled
     assert host.file("/etc/logrotate.d/nginx").exists
+
+
+def test_the_firewall_drops_what_this_host_does_not_serve(host):
+    rules = host.check_output("nft list chain inet frontdesk input")
+    assert "policy drop;" in rules
+    opened = {
+        port
+        for line in re.findall(r"tcp dport (?:{ ([^}]+) }|(\d+)) accept", rules)
+        for port in "".join(line).split(", ")
+    }
+    assert opened == {"80"} | ({"22"} if host.service("ssh").is_running else set())
+    assert host.service("frontdesk-firewall").is_enabled
+
+
+def test_sshd_lets_in_only_keys_and_offers_only_strong_algorithms(host):
+    keys = host.run("ls /etc/ssh/ssh_host_*_key").stdout
+    key = "" if keys else "-h /tmp/key-of-a-test"
+    if key:
+        host.check_output("rm -f /tmp/key-of-a-test*")
+        host.check_output("ssh-keygen -q -t ed25519 -N '' -f /tmp/key-of-a-test")
+    lines = host.check_output(f"mkdir -p /run/sshd; /usr/sbin/sshd -T {key}").splitlines()
+    said = dict(line.split(" ", 1) for line in lines if " " in line)
+    wanted = {
+        "permitrootlogin": "no", "passwordauthentication": "no", "x11forwarding": "no",
+        "kbdinteractiveauthentication": "no", "authenticationmethods": "publickey",
+        "allowtcpforwarding": "no", "allowagentforwarding": "no", "maxauthtries": "3",
+        "logingracetime": "30", "maxstartups": "10:30:60", "loglevel": "VERBOSE",
+    }  # fmt: skip
+    assert {name: said[name] for name in wanted} == wanted
+    offered = [said[name] for name in ("kexalgorithms", "ciphers", "macs", "hostkeyalgorithms")]
+    weak = re.compile(r"nistp|sha1|group1|cbc|3des|dss|ssh-rsa|hmac-(?!sha2-\d+-etm)|umac")
+    assert [each for each in offered if weak.search(each)] == []
+
+
+def test_security_upgrades_install_themselves_within_their_minutes(host):
+    said = host.check_output("apt-config dump")
+    origins = re.findall(r'^Unattended-Upgrade::Origins-Pattern:: "(.*)";', said, re.MULTILINE)
+    assert len(origins) == 2
+    assert all("-security" in origin for origin in origins)
+    assert "Unattended-Upgrade::Allowed-Origins" not in said
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in said
+    assert re.search(r'Automatic-Reboot-Time "0[34]:\d\d";', said)
+    assert host.service("apt-daily-upgrade.timer").is_running
+
+
+def test_the_journal_is_kept_within_bounds(host):
+    said = host.check_output("systemd-analyze cat-config systemd/journald.conf")
+    assert re.search(r"^SystemMaxUse=500M$", said, re.MULTILINE)
+
+
+def test_the_kernel_is_told_how_to_behave(host):
+    text = host.file("/etc/sysctl.d/60-frontdesk.conf").content_string
+    wanted = dict(line.split(" = ") for line in text.splitlines() if " = " in line)
+    assert wanted["kernel.kptr_restrict"] == "2"
+    if host.run("systemd-detect-virt --container").rc:  # a container's kernel is its machine's
+        assert {name: str(host.sysctl(name)) for name in wanted} == wanted

@@ -22,6 +22,12 @@ BY_HAND = {
     "a unit: the socket that serves": ("systemctl stop classifier@$(basename $(readlink "
                                        "/opt/frontdesk/live)).socket",
                                        r"Listen on each slot's socket, .*\n(ok: .*\n)?changed:"),
+    "a file: who may come in": ("echo PermitRootLogin yes > "
+                                "/etc/ssh/sshd_config.d/00-frontdesk.conf",
+                                "^-PermitRootLogin yes"),
+    "a file: the kernel": ("echo kernel.sysrq = 1 >> /etc/sysctl.d/60-frontdesk.conf",
+                           "^-kernel.sysrq = 1"),
+    "the firewall": ("nft flush ruleset", "The kernel does not hold the rules"),
     "a mode: the code": (f"chmod 666 {APP}/gunicorn.conf.py", "app/gunicorn.conf.py"),
     "a mode: a slot": ("chmod 777 /opt/frontdesk/slots/blue",
                        r"^--- before: /opt/frontdesk/slots/blue\n(.*\n){2}-    mode: '0777'$"),
@@ -30,7 +36,7 @@ BY_HAND = {
 }  # fmt: skip
 
 
-def test_ten_changes_by_hand_are_named_by_a_check_and_repaired_by_one_deploy(host):
+def test_changes_by_hand_are_named_by_a_check_and_repaired_by_one_deploy(host):
     for line, _ in BY_HAND.values():
         host.shell(line)
     named = host.play("deploy.yml", "--check", "--diff").stdout
@@ -45,4 +51,5 @@ def test_ten_changes_by_hand_are_named_by_a_check_and_repaired_by_one_deploy(hos
     assert host.status()["warnings"] == []
     assert "HACKED" not in host.shell("curl --silent http://127.0.0.1/")
     assert host.shell("find /etc/systemd/system -name hand.conf") == ""
+    assert "policy drop" in host.shell("nft list chain inet frontdesk input")
     assert "changed=0 " in host.play("deploy.yml").stdout
