@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 
 import pytest
@@ -39,6 +40,21 @@ def test_a_release_says_who_made_it_when_and_of_what(host):
 def test_a_releases_parts_lie_in_the_store(host, part):
     target = host.check_output(f"readlink --canonicalize {ROOT}/live/release/{part}")
     assert target.startswith(f"{ROOT}/store/{part}/")
+
+
+def test_a_release_lists_every_package_that_it_runs_with(host, status):
+    made_of = json.loads(host.file(f"{ROOT}/live/release/sbom.json").content_string)
+    listed = {
+        (each["name"], each["version"])
+        for each in made_of["components"] if each["type"] == "library"
+    }  # fmt: skip
+    files = host.check_output(
+        f"cat {ROOT}/live/release/env/lib/python*/site-packages/*.dist-info/METADATA "
+        "| grep --extended-regexp '^(Metadata-Version|Name|Version): '"
+    )
+    pattern = r"^Metadata-Version: .*\nName: (.*)\nVersion: (.*)$"
+    assert listed == set(re.findall(pattern, files, re.MULTILINE))
+    assert status["made_of"]["packages"] == len(listed) > 10
 
 
 KEYS = "/etc/frontdesk/api_keys"  # hashes, which the classifier must read

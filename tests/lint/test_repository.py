@@ -23,14 +23,25 @@ def test_the_hosts_lock_is_a_part_of_the_control_machines(root):
     assert not [name for name in hosts if name.startswith(("tensorflow", "keras"))]
 
 
-def test_workflows_read_only_and_pin_their_actions_by_commit(root):
-    workflow = yaml.safe_load((root / ".github/workflows/ci.yml").read_text())
+@pytest.mark.parametrize("name", ["ci", "advisories"])
+def test_workflows_read_only_and_pin_their_actions_by_commit(root, name):
+    workflow = yaml.safe_load((root / f".github/workflows/{name}.yml").read_text())
     assert workflow["permissions"] == {"contents": "read"}
     uses = [
         step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step
     ]
     assert uses
     assert [each for each in uses if not re.search(r"@[0-9a-f]{40}$", each)] == []
+
+
+def test_advisories_are_looked_up_each_day_for_each_lock_and_a_skipped_package_fails(root):
+    workflow = yaml.safe_load((root / ".github/workflows/advisories.yml").read_text())
+    assert workflow["on"]["schedule"]
+    (command,) = [step["run"] for step in workflow["jobs"]["known_holes"]["steps"] if "run" in step]
+    assert "pip-audit --strict " in command
+    assert "continue-on-error" not in str(workflow)
+    locks = ["requirements.txt", "service/requirements.txt"]
+    assert re.findall(r"--requirement (\S+)", command) == locks
 
 
 def test_readme_workflow_and_ci_run_the_same_test_command(root):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import activate
 import audit
+import bill
 import lease
 import rehearsal
 import releases
@@ -49,6 +50,7 @@ def overview(layout: Layout) -> dict:
     return {
         "live": _describe(layout, live) if live else None,
         "live_id": live.id if live else None,
+        "made_of": bill.in_short(layout, live.id) if live else {},
         "slot": slot,
         "watched": bool(live) and slots.is_watched(),
         "tried": rehearsal.report(layout),
@@ -77,6 +79,8 @@ def as_text(found: dict) -> str:
             for each in found["fates"]
         ),
     ]  # fmt: skip
+    if made_of := found["made_of"]:
+        lines.append(f"made of    {made_of['packages']} Python packages: {made_of['path']}")
     lines += tried(found["tried"]) if found["tried"] else []
     if held := found["lock"]:
         lines.append(f"locked     by {held['who']}, to {held['reason']}")

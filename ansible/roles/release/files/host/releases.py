@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import bill
 from layout import PARTS, Layout, ReleaseError, link, write
 
 
@@ -47,6 +48,8 @@ def create(layout: Layout, release: Release) -> Path:
         staging / "release.env",
         f"APP_RELEASE_ID={release.id}\nAPP_BUNDLE_DIR={target / 'model'}\n",
     )
+    made_of = bill.of_release(layout, release.id, release.created, release.parts)
+    write(staging / bill.NAME, json.dumps(made_of, indent=2) + "\n")
     write(staging / "mark", "staged\n")
     staging.rename(target)
     return target
