@@ -21,7 +21,7 @@ BY_HAND = {
     "a unit: Nginx": ("systemctl stop nginx.service", r"Run Nginx, now and .*\nchanged:"),
     "a unit: the socket that serves": ("systemctl stop classifier@$(basename $(readlink "
                                        "/opt/frontdesk/live)).socket",
-                                       r"Listen on each slot's socket, .*\n(ok: .*\n)?changed:"),
+                                       r"^--- before: classifier@(blue|green).socket$"),
     "a file: who may come in": ("echo PermitRootLogin yes > "
                                 "/etc/ssh/sshd_config.d/00-frontdesk.conf",
                                 "^-PermitRootLogin yes"),
