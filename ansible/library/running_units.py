@@ -73,7 +73,12 @@ def main():
         changed=bool(changed),
         changed_units=changed,
         diff=[
-            {"before_header": unit, "after_header": unit, "before": "", "after": "as it should be\n"}
+            {
+                "before_header": unit,
+                "after_header": unit,
+                "before": "",
+                "after": "as it should be\n",
+            }
             for unit in changed
         ],
     )
