@@ -29,6 +29,9 @@ test:  ## lint, fast tests, then Molecule: all there is
 prove:  ## the long forms: 20 deploys under load, each way of being interrupted
 	@$(PYTHON) scripts/run_tests.py -m prove
 
+smoke-ec2: venv  ## one real run on AWS for cents: make a stack, deploy, classify, tear it down
+	@$(VENV)/python scripts/ec2.py smoke --bundle "$(abspath $(BUNDLE))"
+
 train: venv  ## train on DATA (and measure on TEST, if given) into BUNDLE, by default build/bundle
 	@cd service && ../$(VENV)/python -m classifier train "$(abspath $(or $(DATA),service/sample_data))" --output "$(abspath $(BUNDLE))" $(if $(TEST),--test "$(abspath $(TEST))")
 
@@ -61,4 +64,4 @@ lock: venv  ## resolve requirements.in and service/requirements.in into their lo
 venv:  # the control machine's environment, made anew when the lock changes
 	@$(PYTHON) scripts/environment.py
 
-.PHONY: help up down status rollback train evaluate compare test prove bench bench-pipeline bench-accuracy bench-serving bench-memory lint lock venv
+.PHONY: help up down status rollback smoke-ec2 train evaluate compare test prove bench bench-pipeline bench-accuracy bench-serving bench-memory lint lock venv

@@ -5,7 +5,8 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .account import Account
-from .errors import Ec2Error, explain
+from .errors import Ec2Error
+from .explaining import explain
 from .finding import instance
 from .pricing import Prices
 from .waiting import say, wait_until

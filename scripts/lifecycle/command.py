@@ -11,7 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import verbs
 from .account import Account
-from .errors import Ec2Error, explain
+from .errors import Ec2Error
+from .explaining import explain
 from .printing import print_table
 from .stack import ANSIBLE, choose, stacks
 from .waiting import say
@@ -78,13 +79,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def confirm(plan: list[dict], account: Account, *, yes: bool) -> None:
-    """Show what will be removed and have the stack's name typed; Ec2Error unless it is."""
+    """Show what will be done and have the stack's name typed; Ec2Error unless it is."""
     if yes or not plan:
         return
     for row in plan:
         say("  " + "  ".join(str(value) for value in row.values()))
     if not sys.stdin.isatty():
-        raise Ec2Error("Nothing was removed: nobody is there to ask. Repeat with --yes.")
-    say(f"This removes the above. Type {account.stack.stack} to go on:")
+        raise Ec2Error("Nothing was done: nobody is there to ask. Repeat with --yes.")
+    say(f"That will be done. Type {account.stack.stack} to go on:")
     if sys.stdin.readline().strip() != account.stack.stack:
-        raise Ec2Error("Nothing was removed.")
+        raise Ec2Error("Nothing was done.")

@@ -75,6 +75,12 @@ def stacks(inventory: Path) -> list[Stack]:
             "ansible/inventory/ec2 with --inventory."
         ) from error
     wiring = yaml.safe_load((ANSIBLE / "group_vars/all.yml").read_text())
+    for name in names:
+        if not re.fullmatch(wiring["ec2_instance_stack_pattern"], str(name)):
+            raise Ec2Error(
+                f"The stack name '{name}' in {inventory} won't do: "
+                "take 2 to 32 lower-case letters, digits and hyphens, beginning with a letter."
+            )
     return [
         Stack(str(name), region, inventory / ".state" / f"{name}.json",
               wiring["ec2_instance_name_prefix"], wiring["ec2_instance_tag_keys"])

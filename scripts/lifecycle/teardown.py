@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from . import waiting
 from .account import Account
 from .changing import is_protected
-from .errors import Ec2Error, explain
+from .errors import Ec2Error
+from .explaining import explain
 from .finding import Resource, described, find, instances
 from .stack import Stack
 from .waiting import say, wait_until
 
 PASSES = 10
+THROTTLED = ("RequestLimitExceeded", "Throttling", "ThrottlingException")
 GONE_SUFFIXES = ("NotFound", "NotFound.Group", ".Unavailable", "NoSuchEntity", ".Unknown")
 
 
@@ -38,11 +40,11 @@ def tear_down(account: Account) -> list[dict]:
         found = find(account)
         if not found and not look_again(account.stack):
             break
-        reasons = _remove_all(account, found)
+        reasons, is_cut_off = _remove_all(account, found)
         removed |= dict.fromkeys(each for each in found if each not in reasons)
-        if reasons and all("UnauthorizedOperation" in why or "AccessDenied" in why
-                           for why in reasons.values()):  # fmt: skip
-            break  # no repetition changes that
+        if is_cut_off or (reasons and all("UnauthorizedOperation" in why or "AccessDenied" in why
+                                          for why in reasons.values())):  # fmt: skip
+            break  # no repetition changes that now
     left = look_again(account.stack)
     if not left:
         account.stack.state_path.unlink(missing_ok=True)
@@ -70,19 +72,22 @@ def look_again(stack: Stack) -> list[Resource]:
     return left
 
 
-def _remove_all(account: Account, found: list[Resource]) -> dict[Resource, str]:
-    """One pass; the resources that were refused, each with the reason."""
-    reasons = {}
-    for each in found:
+def _remove_all(account: Account, found: list[Resource]) -> tuple[dict[Resource, str], bool]:
+    """One pass: what was refused, each with the reason, and whether nothing more can be asked."""
+    reasons: dict[Resource, str] = {}
+    for number, each in enumerate(found):
         say(f"Removing {each}")
         try:
             REMOVERS[each.kind](account, each.id)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if not code.endswith(GONE_SUFFIXES):
-                reasons[each] = explain(error)
-                say(f"  not yet: {reasons[each]}")
-    return reasons
+        except (ClientError, BotoCoreError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+            if code.endswith(GONE_SUFFIXES):
+                continue
+            reasons[each] = explain(error)
+            say(f"  not yet: {reasons[each]}")
+            if not code or code in THROTTLED:  # each was repeated already: a minute would pass
+                return reasons | dict.fromkeys(found[number + 1 :], "not tried after that"), True
+    return reasons, False
 
 
 def _remove_instance(account: Account, identity: str) -> None:

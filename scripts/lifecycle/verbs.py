@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import changing, connecting, imaging, teardown
+from . import changing, connecting, imaging, smoke, teardown
 from .account import Account
 from .errors import Ec2Error
 from .finding import find, instance, instances
@@ -160,4 +160,6 @@ VERBS = {
     "teardown": Verb("remove everything that carries the stack's tag, and prove it", tear_down,
                      plan_teardown, removes=True, add_arguments=_teardown_arguments,
                      of_many=True, exit_code=lambda rows: 3 if _left(rows) else 0),
+    "smoke": Verb("make a stack of its own, deploy, classify, tear down: costs cents", smoke.run,
+                  smoke.plan, removes=True, add_arguments=smoke.add_arguments),
 }  # fmt: skip

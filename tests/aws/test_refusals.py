@@ -5,6 +5,8 @@ import time
 
 import pytest
 from lifecycle import account
+from lifecycle.finding import KINDS, described
+from lifecycle.stack import stacks
 from seeding import everything, launch, make_stack
 from testcloud.server import Fault
 
@@ -93,6 +95,19 @@ def test_a_stack_that_is_not_in_the_inventory_is_refused(cloud, ec2, words, said
     assert cloud.calls == []
 
 
+@pytest.mark.parametrize("name", ["'*'", "ma?n", "Main", "../main", "'ma in;$(x)'", "m" * 33, "-m"])
+def test_a_stack_of_an_odd_name_is_refused_and_no_tag_is_asked_for(cloud, ec2, name):
+    """EC2's filters know wildcards: a stack * would be every stack there is."""
+    make_stack(cloud)
+    before = everything(cloud)
+    hosts = ec2.inventory / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("            main:", f"            {name}:"))
+    cloud.calls.clear()
+    assert "won't do: take 2 to 32 lower-case letters" in refused(ec2("teardown", "--yes"))
+    assert cloud.calls == []
+    assert everything(cloud) == before
+
+
 def test_a_region_without_prices_is_refused(cloud, ec2):
     plugin = ec2.inventory / "aws_ec2.yml"
     plugin.write_text(plugin.read_text().replace("eu-central-1", "mars-north-1"))
@@ -154,20 +169,30 @@ def test_a_fault_that_passes_is_outlived(cloud, ec2, fault):
     assert cloud.ec2.get_instance(instance).state == "stopped"
 
 
-def test_every_page_is_read(cloud, ec2, monkeypatch):
-    from lifecycle.finding import instances
-    from lifecycle.stack import stacks
+# AWS gives these in one answer, whatever their number
+UNPAGED = ("address", "key pair")
 
-    def page(identity, token):
-        found = {"InstanceId": identity, "State": {"Name": "running"}}
-        return {"Reservations": [{"Instances": [found]}], **({"NextToken": token} if token else {})}
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each not in UNPAGED])
+def test_every_page_of_every_kind_is_read(cloud, ec2, monkeypatch, kind):
+    _, path, key = KINDS[kind]
+
+    def page(identity, **token):
+        found = [{key: identity}]
+        if kind == "instance":
+            return {"Reservations": [{"Instances": found}], **token}
+        return {path: found, **token}
 
     client = cloud.client("ec2")
-    pages = iter([page("i-1", "more"), page("i-2", None)])
+    pages = iter([page("1", NextToken="more"), page("2")])
     asked = []
     monkeypatch.setattr(client, "_make_api_call", lambda name, given: asked.append(given) or next(
         pages))  # fmt: skip
     seen = account.Account(stacks(ec2.inventory)[0])
     seen.__dict__["ec2"] = client
-    assert [each["InstanceId"] for each in instances(seen)] == ["i-1", "i-2"]
+    assert [each[key] for each in described(seen, kind)] == ["1", "2"]
     assert asked[1]["NextToken"] == "more"
+
+
+def test_what_has_no_pages_has_none_at_aws_either(cloud):
+    assert not [kind for kind in UNPAGED if cloud.client("ec2").can_paginate(KINDS[kind][0])]

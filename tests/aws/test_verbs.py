@@ -1,5 +1,6 @@
 """Each verb does what it says, waits for it, and tells it to people and programs."""
 
+import itertools
 import json
 import re
 import sys
@@ -8,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from lifecycle import connecting
 from lifecycle.pricing import Prices
-from seeding import make_stack
+from seeding import everything, make_stack
 from testcloud.corrections import Pace
 from testcloud.server import Fault
 
@@ -188,3 +189,20 @@ def test_every_type_in_the_table_has_a_processor():
 def test_the_command_can_be_started_as_the_readme_says(run, root):
     done = run(sys.executable, "scripts/ec2.py", "--help", folder=root)
     assert "teardown" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["stop", "start", "resize t3.small", "image --yes", "protect"])
+def test_a_verb_that_is_interrupted_at_any_call_can_be_repeated(cloud, ec2, verb, monkeypatch):
+    before = everything(cloud)
+    stack(cloud)
+    names = (f"2026010{day}T000000Z" for day in itertools.count(1))
+    clock = type("Clock", (), {"now": staticmethod(lambda _: Stamp(next(names)))})
+    monkeypatch.setattr("lifecycle.imaging.datetime", clock)
+    interrupted = 0
+    while (code := ec2(*verb.split(), interrupt_after=interrupted + 1)[0]) == 130:
+        interrupted += 1
+    assert code == 0
+    assert interrupted >= 3
+    ec2("unprotect")
+    assert ec2("teardown", "--yes")[0] == 0
+    assert everything(cloud) == before

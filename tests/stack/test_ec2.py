@@ -72,6 +72,15 @@ class Stack:
         )  # fmt: skip
         return json.loads(done.stdout)
 
+    def smoke(self, bundle):
+        """What the run that is meant for AWS says as data, and as talk."""
+        done = self._run.long(
+            "EC2: the smoke run", "python", self._root / "scripts/ec2.py", "smoke", "--yes",
+            "--json", "--ssh-cidr", "198.18.255.254/32", "--bundle", bundle, timeout=900,
+            **self._environment,
+        )  # fmt: skip
+        return json.loads(done.stdout), done.stderr
+
     def shell(self, line):
         done = self._run("python", self._root / "scripts/ec2.py", "ssh", "--inventory",
                          self._inventory, "--key", self.key, "--", line,
@@ -133,3 +142,15 @@ def test_a_stack_lives_from_nothing_to_nothing(cloud, machines, stack):
     assert everything(cloud) == before
     assert Machines.names() == []
     assert machines.failures == []
+
+
+@pytest.mark.prove
+def test_the_smoke_run_goes_from_nothing_to_nothing(cloud, machines, stack, sample_bundle):
+    before = everything(cloud)
+    done, talk = stack.smoke(sample_bundle)
+    assert done["of"] == f"NOT AWS, but {cloud.url}"
+    assert done["label"] == "delivery"
+    assert (done["left"], done["removed"]) == (0, 6)
+    assert f"A separate look finds nothing left of {done['stack']}" in talk
+    assert everything(cloud) == before
+    assert Machines.names() == []

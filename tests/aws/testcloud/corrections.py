@@ -15,6 +15,7 @@ from moto.ec2.models import (
     amis,
     elastic_block_store,
     elastic_ip_addresses,
+    iam_instance_profile,
     instances,
     security_groups,
     tags,
@@ -203,6 +204,14 @@ def _launches():
         for instance in reservation.instances:
             _enter(instance, "pending", "running")
         return reservation
+
+    @_replace(
+        iam_instance_profile.IamInstanceProfileAssociationBackend, "associate_iam_instance_profile"
+    )
+    def associate(self, original, instance_id, *arguments, **options):
+        """Called at each launch, also for one that was done already by its token."""
+        there = self.iam_instance_profile_associations.get(instance_id)
+        return there or original(self, instance_id, *arguments, **options)
 
 
 def _spot():

@@ -59,6 +59,7 @@ class Fault:
     seconds: float = 0
     times: int = 1
     skip: int = 0
+    message: str = "made up by a test"
 
     def strikes(self, action):
         if not re.fullmatch(self.action, action) or not self.times:
@@ -196,7 +197,7 @@ REQUESTS = itertools.count(1)
 
 
 def _refuse(call, fault, start_response):
-    inner = f"<Error><Code>{fault.code}</Code><Message>made up by a test</Message></Error>"
+    inner = f"<Error><Code>{fault.code}</Code><Message>{fault.message}</Message></Error>"
     number = f"<RequestId>r-{next(REQUESTS)}</RequestId>"
     if call.service == "ec2":
         body = f"<Response><Errors>{inner}</Errors>{number}</Response>"
