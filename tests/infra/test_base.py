@@ -93,3 +93,13 @@ def test_the_kernel_is_told_how_to_behave(host):
     assert wanted["kernel.kptr_restrict"] == "2"
     if host.run("systemd-detect-virt --container").rc:  # a container's kernel is its machine's
         assert {name: str(host.sysctl(name)) for name in wanted} == wanted
+
+
+def test_what_no_host_of_this_kind_needs_is_not_loaded_and_nothing_is_left_of_a_crash(host):
+    refused = host.file("/etc/modprobe.d/60-frontdesk.conf").content_string
+    assert {"dccp", "sctp", "usb-storage"} <= set(
+        re.findall(r"^install (\S+) /bin/true$", refused, re.M)
+    )
+    said = host.check_output("systemd-analyze cat-config systemd/coredump.conf")
+    assert re.search("^Storage=none$", said, re.MULTILINE)
+    assert host.check_output("su -s /bin/sh -c 'ulimit -H -c' www-data") == "0"
