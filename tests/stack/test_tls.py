@@ -131,17 +131,51 @@ def test_only_the_sites_names_are_answered(site, acme):
         assert (done.returncode in (52, 56)) is not leads  # closed without an answer, or reset
 
 
-def test_a_given_certificate_is_served(site, tmp_path):
+def places_with(site, secret):
+    """Where on a host a secret lies, in files, in memory that others see, in the journal."""
+    file = "/run/canary"
+    site.send(secret.encode(), file)
+    found = site.shell(
+        f"grep --files-with-matches --recursive --fixed-strings --file {file} --devices=skip "
+        f"--exclude-dir=proc --exclude-dir=sys --exclude={file.rsplit('/', 1)[1]} "
+        "/etc /home /opt /root /run /srv /tmp /usr/local /var || true"
+    ).splitlines()
+    for what, command in {
+        "journal": "journalctl --no-pager",
+        "process list": "ps axww -o args",
+        "environments": "cat /proc/[0-9]*/environ 2>/dev/null",
+        "units": "systemctl show '*'",
+    }.items():
+        line = f"{{ {command} || true; }} | grep --quiet --text --fixed-strings --file {file}"
+        if site.shell(f"{line} && echo found || true"):
+            found.append(what)
+    site.shell(f"rm {file}")
+    return found
+
+
+def test_a_given_certificate_is_served_and_its_key_is_seen_nowhere(
+    site, tmp_path, root, run, monkeypatch
+):
     authority = Authority("Ours")
     certificate, key = authority.issue(tmp_path, NAMES)
-    root = tmp_path / "root.pem"
-    root.write_text(authority.pem)
-    given = {"tls_mode": "provided", "tls_server_names": NAMES, "tls_root_path": str(root),
-             "tls_certificate_path": str(certificate), "tls_key_path": str(key)}  # fmt: skip
-    done = site.play("configure.yml", "--tags", "tls", "-vvv", "--diff", **given)
     secret = key.read_text().splitlines()[1]
+    client = f"desk@{root / 'scripts/vault-client.py'}"
+    monkeypatch.setenv("FRONTDESK_VAULT_COMMAND", "printf of-{}")
+    run("ansible-vault", "encrypt", "--vault-id", client, "--encrypt-vault-id", "desk", key)
+    trusted = tmp_path / "root.pem"
+    trusted.write_text(authority.pem)
+    given = {"tls_mode": "provided", "tls_server_names": NAMES, "tls_root_path": str(trusted),
+             "tls_certificate_path": str(certificate), "tls_key_path": str(key)}  # fmt: skip
+    done = site.play("deploy.yml", "-vvv", "--diff", "--vault-id", client, **given)
     assert secret not in done.stdout + done.stderr
     assert "ready" in Answer(site, NAMES[0], authority.pem).body
+    own = [path for path in places_with(site, secret) if path.startswith(LIVE.rsplit("/", 1)[0])]
+    assert own  # the search finds it where it belongs
+    assert set(places_with(site, secret)) == set(own)
+
+    without = site.play("certificates.yml", check=False, **given)
+    assert without.returncode != 0
+    assert "is encrypted, and there is no password to read it" in " ".join(without.stdout.split())
 
 
 def test_a_self_signed_certificate_is_for_the_host_itself(site):

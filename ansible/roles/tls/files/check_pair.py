@@ -2,7 +2,8 @@
 
 check_pair.py [--days=N] [--root=FILE] CERTIFICATE KEY NAMES: exit code 1 and one line on stderr
 that says what is wrong with which file, and what to do. NAMES are divided by commas. CERTIFICATE
-holds the host's own first, then those up to its root, in PEM. Needs the package cryptography.
+holds the host's own first, then those up to its root, in PEM. Of a KEY that ansible-vault
+encrypted, the plain text is read from stdin. Needs the package cryptography.
 """
 
 import argparse
@@ -52,7 +53,12 @@ def _certificates(path: Path) -> list[Certificate]:
 
 def _check_key(leaf: Certificate, path: Path, certificate: Path) -> None:
     data = _read(path)
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if data.startswith(b"$ANSIBLE_VAULT"):
+        data = sys.stdin.buffer.read()
+        if not data:
+            raise PairError(f"The key {path} is encrypted, and there is no password to read it: "
+                            "give --vault-id.")  # fmt: skip
+    elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise PairError(f"The key {path} can be read by others: chmod 600 {path}")
     try:
         key = serialization.load_pem_private_key(data, None)
