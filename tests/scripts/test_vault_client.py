@@ -36,7 +36,8 @@ def test_what_is_encrypted_with_the_commands_password_is_read_with_it(vault, tmp
 )
 def test_no_password_is_said_in_one_line(run, root, command, words):
     client = root / "scripts/vault-client.py"
-    done = run("setsid", "--wait", "python3", client, "--vault-id", "desk", check=False, FRONTDESK_VAULT_COMMAND=command)  # fmt: skip
+    done = run("setsid", "--wait", "python3", client, "--vault-id", "desk", check=False,
+               FRONTDESK_VAULT_COMMAND=command)  # fmt: skip
     assert done.returncode == 1
     assert words in done.stderr
     assert done.stdout == ""
