@@ -91,3 +91,20 @@ def test_one_flipped_digit_of_a_hash_and_nothing_is_installed(layout, locked):
         store.install(layout, "env", digest)
     assert "HASHES" in " ".join(refusal.value.details["log"])
     assert list(layout.store("env").iterdir()) == []
+
+
+def test_an_upgrade_of_the_hosts_python_is_no_change_by_hand(layout, locked, tmp_path):
+    digest = locked()
+    store.install(layout, "env", digest)
+    link = layout.store("env", digest) / "bin/python3"
+    assert link.is_symlink()
+    python = tmp_path / "python3"
+    python.write_text("of today")
+    link.unlink()
+    link.symlink_to(python)
+    noted = store._sums(layout.store("env", digest))
+    python.write_text("of tomorrow")
+    assert store._sums(layout.store("env", digest)) == noted
+    link.unlink()
+    link.symlink_to(tmp_path / "another")
+    assert store._sums(layout.store("env", digest)) != noted

@@ -61,9 +61,12 @@ def _noted_sums(note: Path) -> dict[str, str]:
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """By relative path; of a link counts where it leads: the host's Python may be upgraded."""
+    files = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
+        ).hexdigest()
         for path in files
     }
 
