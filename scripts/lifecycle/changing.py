@@ -88,7 +88,8 @@ def resize(account: Account, instance_type: str) -> dict:
             start(account)
     except (ClientError, BotoCoreError) as error:
         say(f"Taking {old} back: {explain(error)}")
-        _set_type(account, identity, old)
+        if instance(account)["InstanceType"] != old:  # what just failed need not be asked again
+            _set_type(account, identity, old)
         if ran:
             start(account)
         raise Ec2Error(f"{identity} is {old} as before. {explain(error)}") from error

@@ -72,7 +72,7 @@ AGAINST_THE_PLAYBOOK = {
     "launch not allowed": (unauthorized("RunInstances"), "AWS refused RunInstances: Unauthorized"),
     "role not allowed": (unauthorized("CreateRole", "AccessDenied"), "AWS refused CreateRole"),
     "expired": (Fault(".*", code="ExpiredToken", times=FOREVER), "Get new credentials"),
-    "dropped": (line("dropped", "AllocateAddress"), "Repeat, or look at the AWS console"),
+    "dropped": (line("dropped", "AllocateAddress"), "AWS does not answer"),
     "slow": (line("slow", "ImportKeyPair", seconds=20), "AWS does not answer"),
     "profile never found": (Fault("RunInstances", **NO_PROFILE, times=FOREVER), "Invalid IAM"),
     "key never found": (Fault("RunInstances", code="InvalidKeyPair.NotFound", times=FOREVER),

@@ -206,3 +206,23 @@ def test_a_verb_that_is_interrupted_at_any_call_can_be_repeated(cloud, ec2, verb
     ec2("unprotect")
     assert ec2("teardown", "--yes")[0] == 0
     assert everything(cloud) == before
+
+
+# In this order; what waits asks more often here than on AWS
+CALLS = {"status": 8, "cost": 6, "policy": 1, "stop": 12, "start": 12, "reboot": 3,
+         "resize t3.small": 24, "image --yes": 12, "protect": 3, "unprotect": 3,
+         "teardown --dry-run": 12, "teardown --yes": 80}  # fmt: skip
+
+
+def test_no_verb_makes_more_calls_than_it_needs(cloud, ec2, root):
+    """The counts are written to build/ec2_calls.tsv."""
+    stack(cloud)
+    made = {}
+    for verb in CALLS:
+        begun = len(cloud.calls)
+        assert ec2(*verb.split())[0] == 0
+        made[verb] = len(cloud.calls) - begun
+    (root / "build").mkdir(exist_ok=True)
+    rows = "".join(f"{verb}\t{calls}\n" for verb, calls in made.items())
+    (root / "build/ec2_calls.tsv").write_text(rows)
+    assert {verb: calls for verb, calls in made.items() if calls > CALLS[verb]} == {}

@@ -12,7 +12,7 @@ import time
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
-SECONDS = 20  # in which what was just made is to be known everywhere at AWS
+SECONDS = 15  # in which what was just made is to be known everywhere at AWS
 NOT_YET = r"\.NotFound|Invalid IAM Instance Profile"
 
 
