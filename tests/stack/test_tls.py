@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.request
 
+import corpus
 import pytest
 from acme import AcmeServer
 from authority import Authority
@@ -187,6 +188,9 @@ def test_a_self_signed_certificate_is_for_the_host_itself(site):
         context=ssl._create_unverified_context(),  # noqa: S323 - where it leads is what is asked
     )  # fmt: skip
     assert ready.url == f"https://{site.address}/readyz"
+    found = corpus.sent_from(site, "tls")
+    assert [name for name, said in found.items() if 200 in said[1:] or len(said) > 2] == []
+    assert not {status for said in found.values() for status in said} & corpus.BROKEN
     assert site.weak_points() == ""
 
 
