@@ -73,6 +73,8 @@ def test_a_breach_returns_to_the_release_before_and_marks_the_new_one_bad(
         [line()] * 98 + [line(500)] * 2,
         [line(400)] * 50,
         [line(503, release="")] * 50,  # the queue was full: too many asked, whatever serves
+        [line(501, release="")] * 50,  # a transfer coding that does not exist: anybody can send it
+        [line(505, release="")] * 50,
         [line(500, release="r01")] * 50,  # the last requests of the release before
         [line(500, release="", path="/favicon.ico")] * 50,
         [line(seconds="30.0", path="/v1/classify/stream")] * 50,

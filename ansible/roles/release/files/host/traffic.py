@@ -82,6 +82,11 @@ class Log:
         return whole
 
 
+# What Nginx says by itself of a full service, and of requests that no release could answer: else a
+# stranger who sends such would decide which release serves
+NOT_ITS_DOING = (501, 503, 505)
+
+
 def requests_of(lines: list[str], release_id: str, now: float) -> list[Request]:
     """Those requests that a release answered or should have; overload is not its doing."""
     found = []
@@ -93,7 +98,7 @@ def requests_of(lines: list[str], release_id: str, now: float) -> list[Request]:
             continue  # a line cut off by a rotation
         if not path.startswith("/v1/") or path.startswith("/v1/classify/stream"):
             continue  # a stream lasts as long as its client
-        if by not in ("", release_id) or (status == 503 and not by):
+        if by not in ("", release_id) or (not by and status in NOT_ITS_DOING):
             continue
         seconds = sum(map(float, re.findall(r"[0-9.]+", said.get("upstream_seconds", ""))))
         found.append(Request(now, status, seconds))
