@@ -56,7 +56,7 @@ def test_a_wiped_host_serves_again_what_it_served(host, key, tmp_path):
     recipient, identity = key
     label = ask(host, "/v1/classify", {"text": "where is my parcel?"})
     ask(host, "/v1/feedback", {"request_id": label["request_id"], "label": "delivery"})
-    host.play("configure.yml", "--tags", "tls,nginx,access", tls_mode="self_signed")
+    host.play("deploy.yml", tls_mode="self_signed")
     before = facts(host)
     assert before["warnings"] == []
     host.play("backup.yml", backup_dir=str(tmp_path), backup_recipient=recipient)
