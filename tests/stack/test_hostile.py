@@ -92,15 +92,28 @@ def test_slow_clients_take_nothing_from_another_one(host):
     assert max(headers) < SECONDS_TO_BE_CUT + 5
 
 
+def wait_until_it_answers(host, seconds):
+    deadline = time.monotonic() + seconds
+    ask = "curl --silent --output /dev/null --max-time 8 --write-out '%{http_code}' "
+    while host.shell(f"{ask} http://127.0.0.1/v1/model") != "200":
+        assert time.monotonic() < deadline, "it is not back"
+        time.sleep(0.2)
+
+
 def test_ten_crashes_in_a_minute_are_survived(host):
     host.shell(
         "systemctl stop frontdesk-watch.service || true"
     )  # it would go back to another release
     for _ in range(10):
         host.shell("pkill --signal KILL --oldest --full '[g]unicorn' || true; sleep 1")
-    deadline = time.monotonic() + 8
-    ask = "curl --silent --output /dev/null --max-time 8 --write-out '%{http_code}' "
-    while host.shell(f"{ask} http://127.0.0.1/v1/model") != "200":
-        assert time.monotonic() < deadline, "it is not back"
-        time.sleep(0.2)
+    wait_until_it_answers(host, 8)
+    assert host.status()["warnings"] == []
+
+
+def test_a_socket_file_that_was_removed_comes_back(host):
+    for _ in range(3):  # the second and third time, too
+        host.shell("rm /run/frontdesk/$(basename $(readlink /opt/frontdesk/live)).sock")
+        wait_until_it_answers(host, 8)
+    host.shell("rm --recursive /run/frontdesk")
+    wait_until_it_answers(host, 8)
     assert host.status()["warnings"] == []
