@@ -15,6 +15,14 @@ def test_every_locked_package_has_its_hashes_and_no_address(root, lock):
     assert "://" not in text
 
 
+def test_no_file_names_a_package_registry(run):
+    """Where packages come from is the business of who installs: their mirror has to be enough."""
+    registries = ["pypi" + ".org", "pythonhosted" + ".org", "deb.debian" + ".org", "npmjs" + ".org"]
+    patterns = [word for name in registries for word in ("-e", name)]
+    found = run("git", "grep", "--ignore-case", "-I", "--fixed-strings", *patterns, check=False)
+    assert (found.returncode, found.stdout) == (1, "")
+
+
 def test_the_hosts_lock_is_a_part_of_the_control_machines(root):
     versions = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
     ours = dict(versions.findall((root / "requirements.txt").read_text()))
