@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -25,6 +26,13 @@ def write_inventory(path, name, **variables):
 def remove_leftover(name):
     """Remove what a run that was cut off left under this name: a container keeps its ports."""
     _run(["docker", "rm", "--force", "--volumes", name], check=False)  # there may be none
+
+
+def changes(said):
+    """How many tasks changed something on all hosts together, as the recap of a play tells it."""
+    counts = re.findall(r"^\S+ +: ok=\d+ +changed=(\d+) ", said, re.MULTILINE)
+    assert counts, said
+    return sum(map(int, counts))
 
 
 class Host:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hosts import remove_leftover
+from hosts import changes, remove_leftover
 
 NAME = "frontdesk-own-host"
 
@@ -62,7 +62,7 @@ def test_a_host_of_ones_own_is_deployed_over_ssh(run, root, own_host, inventory,
     run.long("deploying to it over SSH", *words, folder=root / "ansible", timeout=600)
 
     again = run.long("deploying once more", *words, folder=root / "ansible")
-    assert "changed=0 " in again.stdout
+    assert changes(again.stdout) == 0
 
     url = f"http://{own_host['ansible_host']}/v1/classify"
     question = json.dumps({"text": "I want to send the kettle back and get my money back"})

@@ -217,6 +217,24 @@ def read(path):
     return path.read_text() if path.exists() else None
 
 
+def is_as(path, text):
+    """Whether the file holds the text, and nobody but root may change it; None is no file."""
+    if text is None or read(path) != text:
+        return text is None and not path.exists()
+    kept = path.stat()
+    return (kept.st_mode & 0o7777, kept.st_uid, kept.st_gid) == (0o644, 0, 0)
+
+
+def difference(path, text):
+    """What a check tells of a file that is not as it should be."""
+    before, after = read(path) or "", text or ""
+    if before == after:
+        kept = path.stat()
+        before = f"mode {kept.st_mode & 0o7777:04o}, of {kept.st_uid}:{kept.st_gid}\n"
+        after = "mode 0644, of 0:0\n"
+    return {"before_header": str(path), "after_header": str(path), "before": before, "after": after}
+
+
 def hold_what_was(wanted, files):
     """Have the host take the new back by itself, also after a restart, unless it is kept."""
     if not BEFORE.exists():  # one that was never kept is no state to return to
@@ -287,15 +305,11 @@ def set_access(wanted, check_mode):
     if check_mode and wanted["firewall"] and not Path("/usr/sbin/nft").exists():
         return {"changed": True, "proof_wanted": False, "no_firewall": ""}
     files, why_not = wanted_files(wanted, session)
-    differing = [path for path, text in files.items() if read(path) != text]
+    differing = [path for path, text in files.items() if not is_as(path, text)]
     held = read(TABLE_SUM) or ""
     flushed = bool(files[RULES]) and RULES not in differing and table_sum() != held
     changed = bool(differing) or flushed or BEFORE.exists()
-    diff = [
-        {"before_header": str(path), "after_header": str(path),
-         "before": read(path) or "", "after": files[path] or ""}
-        for path in differing
-    ]  # fmt: skip
+    diff = [difference(path, files[path]) for path in differing]
     if flushed:
         diff.append({"prepared": "The kernel does not hold the rules that were loaded.\n"})
     if changed and not check_mode:
