@@ -66,8 +66,9 @@ def added(path, says=None):
     return Mutation(f"added: {path}", hold, undo, says or folder)
 
 
-USER = "classifier's user.*\\n(.*\\n)*?changed:"
-NGINX = "Run Nginx, now and after a restart.*\nchanged:"
+USER = r"classifier's user.*\n([-+@ ].*\n|\n)*changed:"
+PROGRAM = r"Copy the release program.*\n(diff .*\n)*changed:"
+NGINX = r"Run Nginx, now and after a restart.*\nchanged:"
 MUTATIONS = [
     *(edited(f"{UNITS}/{unit}") for unit in (
         "classifier@.service", "classifier@.socket", "classifier-warm.service",
@@ -76,7 +77,7 @@ MUTATIONS = [
     edited("/etc/nginx/nginx.conf"),
     edited("/etc/frontdesk/release.json"),
     edited("/etc/frontdesk/api_keys"),
-    edited("/usr/local/lib/frontdesk/release.pyz"),
+    edited("/usr/local/lib/frontdesk/release.pyz", PROGRAM),
     edited("/etc/frontdesk-access/rules.nft"),
     edited("/etc/ssh/sshd_config.d/00-frontdesk.conf"),
     edited("/etc/apt/apt.conf.d/60frontdesk"),
