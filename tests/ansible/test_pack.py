@@ -71,7 +71,7 @@ def test_a_changed_line_makes_a_new_release(cache, service):
 def test_the_release_program_is_one_file_that_runs(cache, run):
     import sys
 
-    path = pack.pack_program(cache)
+    path = pack.pack_program(cache)["archive"]
     assert "__main__.py" in zipfile.ZipFile(path).namelist()
     done = run(sys.executable, path, "--settings", "/nowhere", "status", check=False)
     assert done.returncode == 1
@@ -83,7 +83,7 @@ def test_a_bundle_that_is_not_one_is_refused_with_the_next_step(cache, root, run
 
     done = run(
         sys.executable, root / "ansible/roles/release/files/pack.py", "--cache", cache, "--service",
-        root / "service", "--bundle", tmp_path / "nothing", "--host", json.dumps(HOST), check=False,
+        root / "service", "--bundle", tmp_path / "nothing", check=False,
     )  # fmt: skip
     assert done.returncode == 1
     error = json.loads(done.stdout)["error"]
@@ -101,10 +101,10 @@ def test_an_environment_is_made_once_for_each_kind_of_host(cache, service, monke
 
     monkeypatch.setattr(pack, "_download", download)
     lock = service / "requirements.txt"
-    first = pack.pack_env(cache, lock, HOST)
-    assert pack.pack_env(cache, lock, HOST) == first
-    assert pack.pack_env(cache, lock, {**HOST, "python": "3.11"})["digest"] != first["digest"]
-    assert len(downloads) == 2
+    first = pack.pack_env(cache, lock, HOST, "1")
+    assert pack.pack_env(cache, lock, HOST, "1") == first
+    assert pack.pack_env(cache, lock, {**HOST, "python": "3.11"}, "2") != first
+    assert downloads == [HOST, {**HOST, "python": "3.11"}]
     assert names(first) == ["requirements.txt", "wheels/a.whl"]
 
 
@@ -112,5 +112,5 @@ def test_wheels_that_do_not_match_the_lock_are_refused_and_nothing_is_kept(cache
     lock = tmp_path / "requirements.txt"
     lock.write_text("blinker==1.9.0 --hash=sha256:" + "0" * 64 + "\n")
     with pytest.raises(pack.PackError, match="No wheels for Python 3.13.*MATCH THE HASHES"):
-        pack.pack_env(cache, lock, HOST)
+        pack.pack_env(cache, lock, HOST, "1")
     assert list(cache.iterdir()) == []

@@ -1,7 +1,7 @@
 """Make on the control machine what a host needs: release program, environment, application, model.
 
-Prints one JSON line: for each part its digest, archive and size; or, with --program, where the
-release program is, and what the release is called.
+Prints one JSON line: what all hosts share (the release's id and commit, its program, application
+and model); or, with --env, the wheels for one host. A part is {digest, archive, bytes}.
 Archives are kept in the cache folder and made again only when their content changes.
 """
 
@@ -29,7 +29,7 @@ class PackError(Exception):
     """A refusal in one line."""
 
 
-def pack_program(cache: Path) -> Path:
+def pack_program(cache: Path) -> dict:
     """The host's release program as one file, from the modules in `host/`."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -37,14 +37,14 @@ def pack_program(cache: Path) -> Path:
             archive.writestr(zipfile.ZipInfo(path.name, EPOCH), path.read_bytes())
     target = cache / "release.pyz"
     _keep(target, content.getvalue())
-    return target
+    return _part(hashlib.sha256(content.getvalue()).hexdigest(), target)
 
 
-def pack_env(cache: Path, requirements: Path, host: dict) -> dict:
-    """Wheels for the host's Python and architecture, each checked against the lock's hashes."""
-    lock = requirements.read_bytes()
-    platform = f"{host['python']} {host['machine']} {host['libc']}"
-    digest = hashlib.sha256(lock + platform.encode()).hexdigest()
+def pack_env(cache: Path, requirements: Path, host: dict, digest: str) -> dict:
+    """Wheels for the host's Python and architecture, each checked against the lock's hashes.
+
+    `digest` stands for the lock and all of the host that the choice of wheels depends on.
+    """
     target = cache / f"env-{digest}.tar"
     if not _is_whole(target):
         with tempfile.TemporaryDirectory(dir=cache) as folder:
@@ -166,40 +166,38 @@ def describe_commit(folder: Path) -> str:
     return done.stdout.strip() if done and done.returncode == 0 else "unversioned"
 
 
-def describe(service: Path) -> dict:
-    """What all hosts of one deploy share: the release's id, and of which commit it is."""
-    commit = describe_commit(service)
-    return {"id": f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{commit}", "commit": commit}
-
-
 def pack(args: argparse.Namespace) -> dict:
-    """The asked parts for one host, and the model's card where the model is one of them."""
-    packed, card = {}, {}
+    """What all hosts of one deploy share, and the model's card where the model is a part of it."""
+    commit, parts, card = describe_commit(args.service), {}, {}
     if args.parts != "code":
-        packed["model"], card = pack_model(args.cache, args.service, args.bundle, args.signature)
+        parts["model"], card = pack_model(args.cache, args.service, args.bundle, args.signature)
     if args.parts != "model":
-        packed["env"] = pack_env(args.cache, args.service / "requirements.txt", args.host)
-        packed["app"] = pack_app(args.cache, args.service)
-    return {"parts": packed, "card": card}
+        parts["app"] = pack_app(args.cache, args.service)
+    return {
+        "id": f"{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}-{commit}", "commit": commit,
+        "program": pack_program(args.cache), "parts": parts, "card": card,
+        "lock": hashlib.sha256(_lock(args).read_bytes()).hexdigest(),
+    }  # fmt: skip
+
+
+def _lock(args: argparse.Namespace) -> Path:
+    return args.service / "requirements.txt"
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--program", action="store_true", help="make the release program only")
-    parser.add_argument("--service", type=Path)
+    parser.add_argument("--service", type=Path, required=True)
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--signature", type=Path, help="of the bundle's card, where there is one")
     parser.add_argument("--parts", choices=["all", "model", "code"], default="all")
+    parser.add_argument("--env", metavar="DIGEST", help="pack the wheels for --host under it")
     parser.add_argument("--host", type=json.loads, help="what `inspect` told of the host, as JSON")
     args = parser.parse_args(argv)
     try:
         args.cache.mkdir(parents=True, exist_ok=True)
-        if args.program:
-            archive = pack_program(args.cache)
-            digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-            named = describe(args.service) | {"archive": str(archive), "digest": digest}
-            print(json.dumps(named))
+        if args.env:
+            print(json.dumps(pack_env(args.cache, _lock(args), args.host, args.env)))
         else:
             print(json.dumps(pack(args)))
     except (PackError, page.PageError, OSError) as error:
