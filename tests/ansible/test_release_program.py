@@ -72,6 +72,32 @@ def test_a_part_that_was_changed_by_hand_is_named_and_replaced(host, layout, dam
     assert store.damaged(layout, activate.live_release(layout).parts) == []
 
 
+def spoil(release):
+    (release / "release.env").write_text("APP_RELEASE_ID=another\n")
+
+
+def lead_away(release):
+    (release / "model").unlink()
+    (release / "model").symlink_to("/tmp")
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (spoil, "release.env"),
+        (lambda release: (release / "release.env").unlink(), "release.env"),
+        (lead_away, "model"),
+    ],
+)
+def test_how_a_release_is_run_may_not_be_changed_by_hand_either(host, layout, damage, named):
+    host.deploy()
+    damage(layout.live / "release")
+    assert overview.inspect(layout)["changed_files"] == [named]
+    assert overview.inspect(layout)["live_is_current"] is False
+    assert host.deploy()["changed"] is True
+    assert overview.inspect(layout)["changed_files"] == []
+
+
 @pytest.mark.parametrize("note", ["", "7", "no JSON"])
 def test_a_part_whose_note_was_spoiled_counts_as_changed(host, layout, note):
     host.deploy()

@@ -23,6 +23,7 @@ def is_live(layout: Layout, parts: dict[str, str]) -> bool:
         release is not None
         and release.parts == parts
         and not store.damaged(layout, parts)
+        and not releases.changed_files(layout, release)
         and slots.is_current(layout, slots.live(layout))
     )
 

@@ -112,11 +112,12 @@ def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
 
 def changed_files(layout: Layout, live: releases.Release) -> list[str]:
     """The first twenty paths in the live release that are not as they were installed."""
-    return [
+    installed = [
         f"{part}/{name}"
         for part in PARTS
         for name in store.changed_files(layout, part, live.parts[part])
-    ][:20]
+    ]
+    return (releases.changed_files(layout, live) + installed)[:20]
 
 
 def tried(found: dict) -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import bill
 from layout import PARTS, Layout, ReleaseError, link, write
 
+ENVIRONMENT = "release.env"  # what the classifier's unit reads
+
 
 @dataclass(frozen=True)
 class Release:
@@ -44,15 +46,28 @@ def create(layout: Layout, release: Release) -> Path:
     for part in PARTS:
         link(staging / part, f"../../store/{part}/{release.parts[part]}")
     write(staging / "release.json", json.dumps(asdict(release), indent=2) + "\n")
-    write(
-        staging / "release.env",
-        f"APP_RELEASE_ID={release.id}\nAPP_BUNDLE_DIR={target / 'model'}\n",
-    )
+    write(staging / ENVIRONMENT, _environment(layout, release))
     made_of = bill.of_release(layout, release.id, release.created, release.parts)
     write(staging / bill.NAME, json.dumps(made_of, indent=2) + "\n")
     write(staging / "mark", "staged\n")
     staging.rename(target)
     return target
+
+
+def _environment(layout: Layout, release: Release) -> str:
+    model = layout.releases / release.id / "model"
+    return f"APP_RELEASE_ID={release.id}\nAPP_BUNDLE_DIR={model}\n"
+
+
+def changed_files(layout: Layout, release: Release) -> list[str]:
+    """Of the files that say how the release is run, those that are not as they were written."""
+    folder = layout.releases / release.id
+    asked = folder / ENVIRONMENT
+    whole = asked.is_file() and asked.read_text() == _environment(layout, release)
+    links = [part for part in PARTS
+             if not (folder / part).is_symlink()
+             or (folder / part).readlink().name != release.parts[part]]  # fmt: skip
+    return links + ([] if whole else [ENVIRONMENT])
 
 
 def read(layout: Layout, release_id: str) -> Release:
