@@ -68,7 +68,7 @@ def added(path, says=None):
 
 USER = r"classifier's user.*\n([-+@ ].*\n|\n)*changed:"
 PROGRAM = r"Copy the release program.*\n(diff .*\n)*changed:"
-NGINX = r"Run Nginx, now and after a restart.*\nchanged:"
+NGINX = r"before: nginx\.service\n"
 MUTATIONS = [
     *(edited(f"{UNITS}/{unit}") for unit in (
         "classifier@.service", "classifier@.socket", "classifier-warm.service",
