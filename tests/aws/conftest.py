@@ -49,18 +49,23 @@ class Playbook:
         shutil.copytree(ANSIBLE / "inventory/ec2", self.inventory)
         (folder / "keys").mkdir()
 
-    def __call__(self, *options, check=True, ssh_cidr=SSH_CIDR, **settings):
-        """The finished process; the test cloud has no hosts to reach, so nothing waits for them."""
+    def __call__(self, *options, check=True, ssh_cidr=SSH_CIDR, environment=(), **settings):
+        """The finished process; the test cloud has no hosts to reach, so nothing waits for them.
+
+        Names in `environment` are set beside those of the test cloud, or unset with None.
+        """
         given = {"ec2_instance_key_dir": self.folder / "keys", "ec2_instance_ssh_cidr": ssh_cidr}
         given |= {f"ec2_instance_{name}": value for name, value in settings.items()}
         words = ["ansible-playbook", "provision.yml", "--inventory", self.inventory,
                  "--skip-tags", "reach", *options]  # fmt: skip
         words += [w for k, v in given.items() if v is not None for w in ("-e", f"{k}={v}")]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        surroundings = {**os.environ, **self.cloud.environment, "PATH": path, "NO_COLOR": "1",
+                        **dict(environment)}  # fmt: skip
         self.process = subprocess.Popen(
             [str(word) for word in words], cwd=ANSIBLE, text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            env={**os.environ, **self.cloud.environment, "PATH": path, "NO_COLOR": "1"},
+            env={name: value for name, value in surroundings.items() if value is not None},
         )  # fmt: skip
         out, _ = self.process.communicate(timeout=300)
         done = subprocess.CompletedProcess(words, self.process.returncode, out)

@@ -10,6 +10,8 @@ from lifecycle.stack import stacks
 from seeding import everything, launch, make_stack
 from testcloud.server import Fault
 
+NO_KEYS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+
 
 def refused(answer):
     """The last line of what was said, once it is known that it was refused without a traceback."""
@@ -65,7 +67,7 @@ def test_the_root_user_is_refused(cloud, ec2, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "No AWS credentials were"),
+        (NO_KEYS, "No AWS credentials were found"),
         ({"AWS_ACCESS_KEY_ID": None}, "No AWS credentials were found"),
         ({"AWS_PROFILE": "nobody"}, "nobody) could not be found. Set AWS_PROFILE"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS does not answer"),
@@ -80,6 +82,27 @@ def test_credentials_and_network_are_asked_for_by_name(run, root, cloud, changes
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (NO_KEYS, "Failed to retrieve"),
+        (
+            NO_KEYS | {"AWS_PROFILE": "nobody"},
+            "Couldn't connect to AWS: The config profile (nobody)",
+        ),
+        ({"AWS_PROFILE": "nobody"}, "Passing both a profile and access tokens"),
+    ],
+)
+def test_the_playbook_asks_for_credentials_by_name(cloud, provision, changes, words):
+    done = provision(check=False, environment=changes)
+    assert done.returncode != 0
+    said = done.stdout.split("Say in one line what went wrong")[1]
+    assert f"No AWS credentials were found: {words}" in said
+    assert "Set AWS_PROFILE (and no keys beside it), or run: aws configure" in said
+    assert "Traceback" not in said
+    assert cloud.calls == []
 
 
 @pytest.mark.parametrize(
