@@ -278,7 +278,7 @@ def test_pieces_of_words_that_were_met_are_the_same_again(remembered, monkeypatc
     texts = ["refunds abab", "приветы refunds", "stambul aaaa abab refunds", ""] * 3
     for text in texts:
         assert tokenizer.encode(text).tolist() == plain_ids(text, "bag", 2, 1000)
-        assert len(tokenizer._remembered) <= remembered
+        assert len(tokenizer._pieces) <= remembered
 
 
 def test_a_word_of_the_text_cannot_be_taken_for_its_end():

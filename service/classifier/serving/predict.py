@@ -91,11 +91,11 @@ class Predictor:
 
     def _run(self, runner: "_Runner", texts: Sequence[str]) -> list[list[float]]:
         """The probabilities of all labels, for each text."""
+        if len(texts) == 1 or not self._runs_together:
+            most, alone = self._max_length, map(self._tokenizer.encode, texts)
+            return [runner.run([ids], padded_length(len(ids), most))[0] for ids in alone]
         ids = self._tokenizer.encode_all(texts)
         lengths = [padded_length(len(each), self._max_length) for each in ids]
-        if len(texts) == 1 or not self._runs_together:
-            alone = zip(ids, lengths, strict=True)
-            return [runner.run([each], length)[0] for each, length in alone]
         values: list[list[float]] = [[]] * len(texts)
         for length in sorted(set(lengths)):
             places = [place for place, other in enumerate(lengths) if other == length]
@@ -116,10 +116,7 @@ class Predictor:
 
 def padded_length(length: int, max_length: int) -> int:
     """Return the power of two that `length` ids are padded to, so that shapes change rarely."""
-    bucket = SHORTEST_LENGTH
-    while bucket < length:
-        bucket *= 2
-    return min(bucket, max_length)
+    return min(max(SHORTEST_LENGTH, 1 << (length - 1).bit_length()), max_length)
 
 
 class _Runner:

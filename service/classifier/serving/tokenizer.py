@@ -39,6 +39,7 @@ _DOTTED_I = "\u0130"  # the one character that grows when it is lowered
 _PAIR_SHIFT = 32
 _TEXT_SHIFT = 32
 _ID_MASK = (1 << _TEXT_SHIFT) - 1
+_ID_BYTES = 4
 _FEW_TEXTS = 4  # below, each by itself is as quick
 _LONGEST_WORD = 40
 _REMEMBERED_WORDS = 8192  # unknown ones, with their pieces
@@ -91,9 +92,9 @@ def split_pieces(word: str, longest: int) -> Iterator[str]:
 
 
 def _pair_keys(ids: numpy.ndarray) -> numpy.ndarray:
-    """A number for each two ids that stand side by side."""
-    wide = ids.astype(numpy.int64)
-    return (wide[:-1] << _PAIR_SHIFT) | wide[1:]
+    """A number for each two ids, at least one of them, that stand side by side in int32 `ids`."""
+    # Eight bytes from each place on are both ids: the left one low, the right one high.
+    return numpy.ndarray(len(ids) - 1, "<i8", ids, strides=ids.strides).copy()
 
 
 def _sorted_once(values: numpy.ndarray) -> numpy.ndarray:
@@ -112,6 +113,25 @@ class _WordIds(dict[str, int]):
         return UNKNOWN_ID
 
 
+class _PieceIds(dict[str, bytes]):
+    """The ids of an unknown word's pieces, each once, as the bytes of an int32 array.
+
+    Those of the words that were met last are remembered.
+    """
+
+    def __init__(self, pieces: Sequence[str], first: int, longest: int) -> None:
+        self._ids = {piece[len(PIECE_MARK) :]: place for place, piece in enumerate(pieces, first)}
+        self._longest = longest
+
+    def __missing__(self, word: str) -> bytes:
+        if len(self) >= _REMEMBERED_WORDS:
+            self.clear()
+        pieces = split_pieces(word, self._longest)
+        known = dict.fromkeys(self._ids[piece] for piece in pieces if piece in self._ids)
+        found = self[word] = numpy.array(list(known), numpy.int32).tobytes()
+        return found
+
+
 class Tokenizer:
     """Turns texts into ids; safe to share between threads."""
 
@@ -119,23 +139,17 @@ class Tokenizer:
         """`vocabulary[i]` has id i + 2: first words, then pairs, then pieces."""
         self.is_bag = settings.kind == "bag"
         self.words_end = FIRST_TOKEN_ID + settings.words
-        self._first_pair, self._first_piece = self.words_end, self.words_end + settings.pairs
+        first_piece = self.words_end + settings.pairs
         words = vocabulary[: settings.words]
         self._ids = _WordIds(zip(words, range(FIRST_TOKEN_ID, self.words_end), strict=True))
         self._id_of = self._ids.__getitem__
         pairs = vocabulary[settings.words : settings.words + settings.pairs]
         # Numbers instead of a dict of strings: a tenth of the memory, and found all at once.
         keys = numpy.array([self._pair_key(pair) for pair in pairs], numpy.int64)
-        self._pairs = KeyTable(keys, self._first_pair)
-        self._pieces = {
-            piece[len(PIECE_MARK) :]: place
-            for place, piece in enumerate(
-                vocabulary[settings.words + settings.pairs :], self._first_piece
-            )
-        }
-        self._longest_piece = settings.pieces
-        self._remembered: dict[str, numpy.ndarray] = {}
-        self._pairs_wanted = settings.ngrams > 1
+        self._pairs = KeyTable(keys, self.words_end)
+        pieces = vocabulary[settings.words + settings.pairs :]
+        self._pieces = _PieceIds(pieces, first_piece, settings.pieces)
+        self._pairs_wanted, self._pieces_wanted = settings.ngrams > 1, bool(pieces)
         self._max_length = settings.max_length
 
     def encode(self, text: str) -> numpy.ndarray:
@@ -146,14 +160,16 @@ class Tokenizer:
         """
         words = split_words(text)
         if self.is_bag:
-            words = [TEXT_START, *words, TEXT_END]
+            words.insert(0, TEXT_START)
+            words.append(TEXT_END)
         ids = numpy.fromiter(map(self._id_of, words), numpy.int32, len(words))
         parts = [ids]
         if self._pairs_wanted and len(ids) > 1:
             parts.append(self._pairs.find(_pair_keys(ids))[1])
-        if self._pieces:
+        if self._pieces_wanted:
             unknown = (ids == UNKNOWN_ID).nonzero()[0].tolist()
-            parts += [self._pieces_of(words[place]) for place in unknown]
+            pieces = b"".join([self._pieces[words[place]] for place in unknown])
+            parts.append(numpy.frombuffer(pieces, numpy.int32))
         if len(parts) > 1:
             ids = numpy.concatenate(parts)
         if self.is_bag:
@@ -175,12 +191,12 @@ class Tokenizer:
             at, pairs = self._pairs.find(_pair_keys(ids))
             in_one_text = above[at] == above[at + 1]
             parts.append((above[at] | pairs)[in_one_text])
-        if self._pieces:
+        if self._pieces_wanted:
             unknown = (ids == UNKNOWN_ID).nonzero()[0]
-            pieces = [self._pieces_of(words[place]) for place in unknown.tolist()]
+            pieces = [self._pieces[words[place]] for place in unknown.tolist()]
             if pieces:
-                above_pieces = above[unknown].repeat([len(each) for each in pieces])
-                parts.append(above_pieces | numpy.concatenate(pieces))
+                above_pieces = above[unknown].repeat([len(each) // _ID_BYTES for each in pieces])
+                parts.append(above_pieces | numpy.frombuffer(b"".join(pieces), numpy.int32))
         keys = _sorted_once(numpy.concatenate(parts))
         ends = numpy.append(keys.searchsorted(starts[1:]), len(keys)).tolist()
         ids = (keys & _ID_MASK).astype(numpy.int32)
@@ -198,7 +214,7 @@ class Tokenizer:
             if token != UNKNOWN_ID:
                 yield token, (place,)
                 continue
-            for piece in self._pieces_of(words[place]).tolist():
+            for piece in numpy.frombuffer(self._pieces[words[place]], numpy.int32).tolist():
                 yield piece, (place,)
         if self._pairs_wanted:
             found = self._pairs.find(_pair_keys(ids))
@@ -212,18 +228,6 @@ class Tokenizer:
         """Return the words that `encode` looks up, before pairs and pieces are made of them."""
         return split_words(text)
 
-    def _pieces_of(self, word: str) -> numpy.ndarray:
-        """The ids of an unknown word's pieces; those of words that were met are remembered."""
-        found = self._remembered.get(word)
-        if found is None:
-            if len(self._remembered) >= _REMEMBERED_WORDS:
-                self._remembered.clear()
-            pieces = split_pieces(word, self._longest_piece)
-            known = dict.fromkeys(self._pieces[p] for p in pieces if p in self._pieces)
-            found = numpy.array(list(known), numpy.int32)
-            self._remembered[word] = found
-        return found
-
     def _pair_key(self, pair: str) -> int:
         left, right = pair.split(" ")
-        return (self._ids[left] << _PAIR_SHIFT) | self._ids[right]
+        return self._ids[left] | (self._ids[right] << _PAIR_SHIFT)
