@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from classifier.serving.tokenizer import TEXT_END, TEXT_START
 from classifier.training import charts, confusion
 from classifier.training.charts import Series, text
 from classifier.training.durations import duration
@@ -198,7 +199,8 @@ def _words(report: Mapping[str, Any]) -> str:
         for label, found in report["words"].items()
     )
     return (
-        "<p>Words and runs of words that speak most for a label when they stand alone.</p>"
+        "<p>Words, and pairs of words side by side, that speak most for a label when they stand "
+        f"alone. {text(TEXT_START)} and {text(TEXT_END)} are where a text begins and ends.</p>"
         f'<dl class="words">{rows}</dl>'
     )
 
@@ -212,7 +214,7 @@ def _run(report: Mapping[str, Any]) -> str:
         "Data": report["data"]["source"],
         "Data digest": run["data_digest"],
         "Network": f"{model['file']}:{model['function']}" if model else "default",
-        "Vocabulary": f"{run['vocabulary']:,} words and runs of words",
+        "Vocabulary": f"{run['vocabulary']:,} words, pairs and pieces of words",
         "Bundle": f"{run['bundle_megabytes']} MB",
         "Duration": duration(run["duration_seconds"]),
         "Peak memory": f"{run['peak_memory_megabytes']:,.0f} MB",

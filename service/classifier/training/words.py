@@ -1,5 +1,6 @@
-"""What the network makes of single words: which speak most for each label."""
+"""What the network makes of words and pairs of them: which speak most for each label."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -8,6 +9,7 @@ import numpy
 
 from classifier.bundle import SPECIAL_IDS
 from classifier.serving.predict import SHORTEST_LENGTH
+from classifier.serving.tokenizer import PIECE_MARK
 
 WORDS_A_LABEL = 12
 _MOST_TOKENS = 20_000
@@ -21,7 +23,9 @@ def strongest(
     labels: Sequence[str],
     encoded_texts: Iterable[list[int]],
 ) -> dict[str, list[str]]:
-    """Return for each label the tokens that speak for it, the strongest first.
+    """Return for each label the words and pairs that speak for it, the strongest first.
+
+    Pieces of words are left out: to a reader they say nothing that a word does not say better.
 
     A token's weight for a label is how much likelier a text of that token alone has it than an
     empty text. A token that few of `encoded_texts` hold counts for less: a word met once says
@@ -30,7 +34,12 @@ def strongest(
     counts: Counter[int] = Counter()
     for ids in encoded_texts:
         counts.update({token for token in ids if token >= SPECIAL_IDS})
-    tokens = [token for token, _ in counts.most_common(_MOST_TOKENS)]
+    whole = (
+        token
+        for token, _ in counts.most_common()
+        if not vocabulary[token - SPECIAL_IDS].startswith(PIECE_MARK)
+    )
+    tokens = list(itertools.islice(whole, _MOST_TOKENS))
     # One row for each label; a batch at a time, so that tokens times labels is never in memory.
     best: list[list[tuple[float, int]]] = [[] for _ in labels]
     empty = _probabilities(network, [0])
