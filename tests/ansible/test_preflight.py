@@ -36,6 +36,11 @@ def deploy(run, root, *options):
         ("base_reboot_from=25:00", ["base_reboot_from is 25:00", '"" for never']),
         ("access_firewall=perhaps", ["access_firewall", "bool"]),
         ("classifier_workers=many", ["classifier_workers", "int"]),
+        ("{classifier_workers: null}", ["classifier_workers has no value"]),
+        ("{classifier_workers: '{{ nowhere }}'}", ["'nowhere' is undefined"]),
+        ("classifier_user=", ["classifier_user has no value"]),
+        ("{app_body_limit_bytes: }", ["nginx_body_limit_bytes has no value"]),
+        ("tls_server_names=example.org", ["tls_server_names is one value: give a list"]),
     ],
 )
 def test_a_wrong_variable_is_refused_by_name(run, root, setting, words):
