@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import tarfile
+import time
 from dataclasses import replace
 
 import activate
@@ -261,6 +262,15 @@ def test_while_one_holds_the_host_another_is_told_who_and_since_when(host, layou
 def test_a_lease_that_ran_out_is_taken_over(host):
     lease.take({**OTHER, "lease_seconds": -1})
     assert host.deploy()["changed"] is True
+
+
+@pytest.mark.parametrize("days", [-400, -1, 1, 400])
+def test_a_clock_that_jumps_makes_a_lease_no_longer_and_no_shorter(host, monkeypatch, days):
+    lease.take(OTHER)
+    moved = time.time() + days * 86_400
+    monkeypatch.setattr(time, "time", lambda: moved)
+    with pytest.raises(ReleaseError, match=r"\(0 s ago\).*it ends by itself in (600|599) s"):
+        host.deploy()
 
 
 def test_a_lease_is_taken_over_from_an_owner_that_is_known_to_be_gone(host, layout):

@@ -9,6 +9,7 @@ from typing import Any
 
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECONDS_DIGITS = 6
+LONGEST_WAIT_SECONDS = 3600  # beyond it a clock was set, since Nginx waits for no answer so long
 _MOMENT_PATTERN = re.compile(r"[0-9]{1,12}\.[0-9]{3}", re.ASCII)
 
 
@@ -81,7 +82,8 @@ class Record:
 
 
 def _seconds_since(moment: str | None) -> float:
-    """Seconds since a UNIX time as Nginx's $msec writes it; 0 for another or a future one."""
+    """Seconds since a UNIX time as Nginx's $msec writes it; 0 for one that can't be so."""
     if moment is None or not _MOMENT_PATTERN.fullmatch(moment):
         return 0.0
-    return max(0.0, time.time() - float(moment))
+    seconds = time.time() - float(moment)
+    return seconds if 0 <= seconds <= LONGEST_WAIT_SECONDS else 0.0

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import msgspec
 
@@ -12,6 +13,7 @@ from classifier.serving.record import Record
 _encode = msgspec.json.Encoder().encode
 _STANDARD_ERROR = 2
 _MEGABYTE = 1_048_576
+SECONDS_BETWEEN_COMPLAINTS = 60
 
 
 class RequestLog:
@@ -22,12 +24,13 @@ class RequestLog:
         self._identity = {"release_id": settings.release_id, "model_id": model_id}
         self._with_texts = settings.log_texts
         self._file = None
+        self._quiet_until = 0.0  # time.monotonic()
         if settings.request_log_path is not None:
             limit_bytes = settings.request_log_limit_mb * _MEGABYTE
             self._file = BoundedLog(settings.request_log_path, limit_bytes)
 
     def write(self, record: Record, method: str, status: int) -> None:
-        """Write the line; a log that cannot be written stops no request."""
+        """Write the line; a log that cannot be written stops no request and floods no other."""
         said = record.line(method, status, with_texts=self._with_texts)
         line = _encode(said | self._identity) + b"\n"
         try:
@@ -36,4 +39,7 @@ class RequestLog:
             else:
                 self._file.append(line)
         except OSError as error:
-            print(f"the request log cannot be written: {error}", file=sys.stderr)
+            now = time.monotonic()
+            if now >= self._quiet_until:
+                self._quiet_until = now + SECONDS_BETWEEN_COMPLAINTS
+                print(f"the request log cannot be written: {error}", file=sys.stderr)

@@ -24,13 +24,13 @@ def take(owner: dict, over: str = "") -> dict:
     `owner` holds token, who and reason; `lease_seconds` where the usual length won't do. A lease
     that ran out is taken over, and so is that of the token `over`, whose owner is known to be gone.
     """
-    now = time.time()
+    now = _now()
     with _opened() as (file, holder):
         mine = holder.get("token") == owner["token"]
-        if holder and not mine and holder["until"] > now and holder["token"] != over:
+        if holder and not mine and holder["ends"] > now and holder["token"] != over:
             return {"taken": False, "error": _refusal(holder, now), "holder": holder}
-        held = {**owner, "since": holder["since"] if mine else now,
-                "until": now + owner.get("lease_seconds", SECONDS)}  # fmt: skip
+        held = {**owner, "begun": holder["begun"] if mine else now,
+                "ends": now + owner.get("lease_seconds", SECONDS)}  # fmt: skip
         _write(file, held)
         return {"taken": True, "renewed": mine}
 
@@ -46,7 +46,7 @@ def free(owner: dict) -> dict:
 def holder() -> dict | None:
     """Who holds the lease now."""
     with _opened() as (_, held):
-        return held if held and held["until"] > time.time() else None
+        return held if held and held["ends"] > _now() else None
 
 
 @contextlib.contextmanager
@@ -61,6 +61,11 @@ def _opened() -> Iterator[tuple[IO[str], dict]]:
         yield file, held
 
 
+def _now() -> float:
+    """Seconds since the host started: a clock that is set anew makes no lease longer or shorter."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def _write(file: IO[str], held: dict) -> None:
     file.truncate(0)
     file.write(json.dumps(held))
@@ -68,11 +73,12 @@ def _write(file: IO[str], held: dict) -> None:
 
 
 def _refusal(holder: dict, now: float) -> str:
-    since = datetime.fromtimestamp(holder["since"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    seconds = now - holder["begun"]
+    since = datetime.fromtimestamp(time.time() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
-        f"{holder['who']} holds this host since {since} ({now - holder['since']:.0f} s ago) to "
+        f"{holder['who']} holds this host since {since} ({seconds:.0f} s ago) to "
         f"{holder['reason']}. Wait for the end of that; if nothing renews it, it ends by itself in "
-        f"{holder['until'] - now:.0f} s."
+        f"{holder['ends'] - now:.0f} s."
     )
 
 

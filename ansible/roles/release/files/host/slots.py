@@ -98,9 +98,13 @@ def keep_warm(slot: str, seconds: int | None) -> None:
 
 
 def keep_watch(release_id: str) -> None:
-    """Have systemd watch over a release from now on; its watch takes the place of the last one."""
+    """Have systemd watch over a release from now on; its watch takes the place of the last one.
+
+    One that is killed begins anew.
+    """
     _systemctl("stop", f"{WATCH}.service")
-    _run_later(WATCH, ["--property=Nice=5"], ["watch", release_id])
+    options = ["--property=Nice=5", "--property=Restart=on-abnormal"]
+    _run_later(WATCH, options, ["watch", release_id])
 
 
 def is_watched() -> bool:
