@@ -147,7 +147,7 @@ def as_list(value):
 def test_a_spot_instance_is_launched_once_with_its_tags_and_below_the_limit(cloud, provision, ec2):
     options = {"spot": True, "max_hourly_cost": 0.0104}
     first = provision(**options)
-    assert "t3.micro (x86_64) on spot: 0.0040 $/h now in the dearest zone" in first.stdout
+    assert "t3.nano (x86_64) on spot: 0.0040 $/h now in the dearest zone" in first.stdout
     assert "together 0.0100 $/h" in first.stdout
     instance = only(alive(cloud))
     volume = only([v for v in cloud.ec2.volumes.values() if v.attachment])
@@ -168,17 +168,17 @@ def test_a_spot_instance_is_launched_once_with_its_tags_and_below_the_limit(clou
         assert (code, out) == (1, "")
         assert f"{instance.id} is a spot instance, which can't be stopped or resized." in err
     costs = {row["what"]: row["hour"] for row in json.loads(ec2("cost", "--json")[1])}
-    assert costs["t3.micro on spot, running"] in (0.003, 0.004)  # of the zone that it is in
+    assert costs["t3.nano on spot, running"] in (0.003, 0.004)  # of the zone that it is in
     assert ec2("teardown", "--yes")[0] == 0
     assert alive(cloud) == []
 
 
 def test_prices_are_awss_own_where_its_list_answers(cloud, provision):
-    cloud.price_list = {"t3.micro": 0.02, "gp3": 0.073, "VPCPublicIPv4Address": 0.004}
+    cloud.price_list = {"t3.nano": 0.02, "gp3": 0.073, "VPCPublicIPv4Address": 0.004}
     said = " ".join(provision("--tags", "plan").stdout.split())
     assert "together 0.0248 $/h, 18.10 $/month" in said
     assert "prices of AWS's price list of 20" in said.replace("''", "'")
-    cloud.price_list["t3.micro"] = 0.05
+    cloud.price_list["t3.nano"] = 0.05
     refused = provision("--tags", "plan", check=False)
     assert refused.returncode != 0
     assert "costs 0.0548 $/h in eu-central-1, above ec2_instance_max_hourly_cost=0.05" in (
@@ -201,12 +201,12 @@ DROPPED = Fault("GetProducts", line="dropped", times=9)
 )
 def test_without_the_price_list_the_table_holds_and_says_so(cloud, provision, fault, why):
     if fault:
-        cloud.price_list = {"t3.micro": 0.02, "gp3": 0.073, "VPCPublicIPv4Address": 0.004}
+        cloud.price_list = {"t3.nano": 0.02, "gp3": 0.073, "VPCPublicIPv4Address": 0.004}
         cloud.faults.append(Fault(**vars(fault)))
     began = time.monotonic()
     said = " ".join(provision("--tags", "plan").stdout.split()).replace("''", "'")
     assert time.monotonic() - began < 30
-    assert "together 0.0180 $/h" in said
+    assert "together 0.0120 $/h" in said
     assert f"the table of 2025-06-01, since AWS's price list could not be read: {why}" in said
 
 

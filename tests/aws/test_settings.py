@@ -66,7 +66,7 @@ def test_a_wrong_setting_is_refused_by_name(said, host):
 
 def test_a_right_one_gets_its_plan_and_price(said, running_cloud):
     assert "stack right: to be made" in said
-    assert "together 0.0180 $/h, 13.17 $/month" in said
+    assert "together 0.0120 $/h, 8.79 $/month" in said
     assert {a.split(":")[1][:3] for a in running_cloud.actions()} <= {"Get", "Des", "Lis"}
 
 

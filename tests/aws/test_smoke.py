@@ -30,7 +30,7 @@ def test_price_and_place_are_told_before_anything_is_made(cloud, smoke):
     done = smoke()
     said = " ".join(done.stderr.split())
     assert done.returncode == 1
-    assert "together 0.0180 $/h" in said
+    assert "together 0.0120 $/h" in said
     assert f"NOT AWS, but {cloud.url} Nothing was done: nobody is there to ask." in said
     assert {a.split(":")[1][:3] for a in cloud.actions()} <= {"Get", "Des", "Lis"}
 

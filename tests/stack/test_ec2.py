@@ -124,7 +124,7 @@ def test_a_stack_lives_from_nothing_to_nothing(cloud, machines, stack):
     assert classify(started["address"])["results"] == first["results"]
     assert stack.play("EC2: deploying again, at another address", "deploy.yml") == 0
 
-    assert stack.verb("resize", "t3.small")["was"] == "t3.micro"
+    assert stack.verb("resize", "t3.small")["was"] == "t3.nano"
     (resized,) = stack.verb("status")
     assert resized["type"] == "t3.small"
     assert classify(resized["address"])["release_id"] == made["release"]

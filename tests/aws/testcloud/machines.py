@@ -15,6 +15,9 @@ NETWORK = "frontdesk-testcloud"
 REPOSITORY = "frontdesk/testcloud"
 # Addresses of the range for tests (RFC 2544): public ones from the start of it, Docker's own apart
 SUBNET, PRIVATE, GATEWAY = "198.18.0.0/16", "198.18.254.0/24", "198.18.255.254"
+# Memory by size in MB, and what of it a kernel and AWS's own services would take
+MEMORY = {"nano": 512, "micro": 1024, "small": 2048, "medium": 4096}
+KERNEL = 112
 
 
 def docker(*words, check=True, **options):
@@ -93,6 +96,8 @@ class Machines:
         name = _name(instance.id)
         if name not in self.names():
             self._make(instance)
+        memory = f"{MEMORY[instance.instance_type.split('.')[1]] - KERNEL}m"
+        docker("update", "--memory", memory, "--memory-swap", memory, name)
         docker("start", name)
         self._give_address(instance)
 
