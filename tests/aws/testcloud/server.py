@@ -88,7 +88,7 @@ class Cloud:
         corrections.apply()
         self.calls, self.faults = [], []
         self.on_call = self.price_list = None
-        self._closing = threading.Event()
+        self._over = threading.Event()  # for this account: slow calls have no effect on the next
         self._application = DomainDispatcherApplication(create_backend_app)
         self._server = make_server(
             "127.0.0.1", 0, self._serve, threaded=True, request_handler=MotoRequestHandler
@@ -126,6 +126,8 @@ class Cloud:
 
     def reset(self):
         """An empty account again, with Debian's images and a default network."""
+        over, self._over = self._over, threading.Event()
+        over.set()
         moto_api_backend.reset()
         self.calls.clear()
         self.faults.clear()
@@ -141,7 +143,7 @@ class Cloud:
             )  # fmt: skip
 
     def close(self):
-        self._closing.set()
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -160,12 +162,12 @@ class Cloud:
             return self._answer(call, environ, start_response)
         if fault.code:
             return _refuse(call, fault, start_response)
-        if fault.line in ("slow", "silent"):
-            self._closing.wait(fault.seconds or 3600)
+        slow = fault.line in ("slow", "silent")
+        gone = slow and self._over.wait(fault.seconds or 3600)
         if fault.line == "lost":
             for _ in self._answer(call, environ, lambda *_: None):
                 pass
-        if fault.line in ("lost", "dropped", "silent"):
+        if gone or fault.line in ("lost", "dropped", "silent"):
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             return []
         return self._answer(call, environ, start_response)
