@@ -290,8 +290,9 @@ def test_a_lease_held_since_before_is_renewed_and_kept(host):
     assert lease.holder() is not None
 
 
-def test_a_lease_cut_off_by_a_crash_holds_nothing(host):
-    lease.PATH.write_text('{"token": "b:')
+@pytest.mark.parametrize("noted", ['{"token": "b:', '{"token": "b:1:1", "until": 9e9}'])
+def test_a_lease_cut_off_by_a_crash_or_of_an_older_program_holds_nothing(host, noted):
+    lease.PATH.write_text(noted)
     assert host.deploy()["changed"] is True
 
 

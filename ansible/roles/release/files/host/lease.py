@@ -58,7 +58,7 @@ def _opened() -> Iterator[tuple[IO[str], dict]]:
             held = json.load(file)
         except ValueError:  # new, or cut off by a crash
             held = {}
-        yield file, held
+        yield file, held if "ends" in held else {}  # what an older program noted holds nothing
 
 
 def _now() -> float:
