@@ -145,8 +145,7 @@ AGAINST_A_VERB = {
 def test_each_verb_says_it_in_one_line(cloud, ec2, meet, verb, name):
     before = everything(cloud)
     make_stack(cloud)
-    if verb == "start":
-        ec2("stop")
+    ec2("stop" if verb == "start" else "start")  # which waits until it runs
     make, words = AGAINST_A_VERB[name]
     meet(verb, name, make(CHANGING[verb]), words)
     assert ec2("teardown", "--yes")[0] == 0
