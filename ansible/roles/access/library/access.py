@@ -43,6 +43,7 @@ PermitEmptyPasswords no
 KbdInteractiveAuthentication no
 HostbasedAuthentication no
 IgnoreRhosts yes
+IgnoreUserKnownHosts yes
 GSSAPIAuthentication no
 PermitUserEnvironment no
 StrictModes yes
