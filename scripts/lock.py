@@ -17,9 +17,9 @@ def main() -> int:
         # The host's lock is a part of the control machine's: what was tested is what runs
         ["--constraints", "requirements.txt", "service/requirements.in",
          "--output-file", "service/requirements.txt"],
-        # What the benchmarks compare with, each in an environment of its own
+        # What fits in beside nothing else, each in an environment of its own
         *([listed, "--output-file", listed.with_suffix(".txt")]
-          for listed in sorted(ROOT.glob("tests/bench/**/requirements.in"))),
+          for listed in sorted(ROOT.glob("tests/*/**/requirements.in"))),
     ):  # fmt: skip
         done = subprocess.run([*uv, *map(str, words)], cwd=ROOT, check=False)
         if done.returncode:

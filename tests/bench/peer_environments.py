@@ -1,4 +1,4 @@
-"""The peers' environments: one each, made with uv from a lock with hashes, beside the product's."""
+"""Environments of programs that fit into no other: made with uv from a lock with hashes."""
 
 import hashlib
 import subprocess
@@ -14,9 +14,13 @@ class AbsentError(Exception):
     """A peer that cannot be measured here: why, in one line."""
 
 
-def ensure(peer: str) -> Path:
-    """Return the folder of the programs of `peer`; make its environment when its lock changed."""
-    lock = PEERS / peer / "requirements.txt"
+def ensure(peer: str, folder: Path = PEERS, built: str = "") -> Path:
+    """Return the folder of the programs of `peer`; make its environment when its lock changed.
+
+    `built` comes as source, and is built with what the same lock names.
+    """
+    lock = folder / peer / "requirements.txt"
+    source = ["--no-binary", built, "--build-constraints", lock] if built else []
     venv = _ENVIRONMENTS / peer
     stamp = venv / "installed"
     wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
@@ -25,7 +29,7 @@ def ensure(peer: str) -> Path:
         python = ["--python", venv / "bin/python"]
         _run("venv", "--quiet", "--clear", "--python", sys.executable, venv)
         _run("pip", "install", "--quiet", *python, "--require-hashes", "--only-binary", ":all:",
-             "--requirement", lock)  # fmt: skip
+             *source, "--requirement", lock)  # fmt: skip
         stamp.write_text(wanted)
     return venv / "bin"
 

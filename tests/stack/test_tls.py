@@ -1,13 +1,16 @@
 """The site behind TLS: with a certificate of its own, of an ACME server, and given."""
 
 import json
+import re
 import socket
 import ssl
 import subprocess
 import time
 import urllib.request
+from pathlib import Path
 
 import corpus
+import peer_environments
 import pytest
 from acme import AcmeServer
 from authority import Authority
@@ -17,6 +20,7 @@ pytestmark = pytest.mark.timeout(1200)
 NAMES = ["www.example.org", "example.org"]
 TRUSTED = "/usr/local/share/acme.pem"
 LIVE = "/var/lib/frontdesk-tls/live"
+TOOLS = Path(__file__).with_name("tools")
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +183,16 @@ def test_a_given_certificate_is_served_and_its_key_is_seen_nowhere(
     assert "is encrypted, and there is no password to read it" in " ".join(without.stdout.split())
 
 
+def findings(site, *asked):
+    """Where the site departs from Mozilla's intermediate level, in sslyze's words."""
+    program = peer_environments.ensure("sslyze", TOOLS, "sslyze") / "sslyze"
+    words = [program, "--mozilla_config=intermediate", *asked, f"{site.address}:443"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=240)
+    verdict = done.stdout.partition("COMPLIANCE AGAINST TLS CONFIGURATION")[2]
+    assert f"{site.address}:443: " in verdict, done.stdout
+    return re.findall(r"^ +\* (\w+):", verdict, re.MULTILINE)
+
+
 def test_a_self_signed_certificate_is_for_the_host_itself(site):
     site.play("configure.yml", "--tags", "tls,nginx", tls_mode="self_signed")
     own = site.shell(f"cat {LIVE}/certificate.pem")
@@ -192,6 +206,8 @@ def test_a_self_signed_certificate_is_for_the_host_itself(site):
     assert [name for name, said in found.items() if 200 in said[1:] or len(said) > 2] == []
     assert not {status for said in found.values() for status in said} & corpus.BROKEN
     assert site.weak_points() == ""
+    for asked in ([], ["--sni", NAMES[0]], ["--sni", "wrong.example.net"]):
+        assert findings(site, *asked) == ["certificate_path_validation"]  # signed by itself
 
 
 def test_the_unit_that_renews_is_shut_in(site):
