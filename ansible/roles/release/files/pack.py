@@ -1,7 +1,7 @@
 """Make on the control machine what a host needs: release program, environment, application, model.
 
-Prints one JSON line: what all hosts share (the release's id and commit, its program, application
-and model); or, with --env, the wheels for one host. A part is {digest, archive, bytes}.
+Prints one JSON line: what fits any kind of host (an id and the commit of the release, its program,
+application and model); or, with --env, the wheels for one. A part is {digest, archive, bytes}.
 Archives are kept in the cache folder and made again only when their content changes.
 """
 
@@ -167,7 +167,7 @@ def describe_commit(folder: Path) -> str:
 
 
 def pack(args: argparse.Namespace) -> dict:
-    """What all hosts of one deploy share, and the model's card where the model is a part of it."""
+    """What fits any kind of host, and the model's card where the model is a part of it."""
     commit, parts, card = describe_commit(args.service), {}, {}
     if args.parts != "code":
         parts["model"], card = pack_model(args.cache, args.service, args.bundle, args.signature)
