@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 
 import pytest
 from classifier.config import Settings
@@ -22,7 +23,7 @@ FIELDS = {
     b"Host": b"example.org",
     b"Connection": b"close",
     b"X-Request-ID": b"id-7",
-    b"X-Request-Start": b"1700000000.123",
+    b"X-Request-Start": b"%.3f" % (time.time() - 1),
     b"X-Forwarded-For": b"192.0.2.1",
     b"X-Forwarded-Proto": b"http",
     b"Accept": b"*/*",

@@ -19,8 +19,10 @@ BY_HAND = {
     "a file: an override": (f"mkdir -p {UNITS}/classifier@.service.d; printf "
                             "'[Service]\\nPrivateNetwork=no\\n' > "
                             f"{UNITS}/classifier@.service.d/hand.conf", "classifier@.service.d"),
-    "a unit: Nginx": ("systemctl stop nginx.service", r"Run Nginx, now and .*\nchanged:"),
-    "a unit: the socket that serves": ("systemctl stop classifier@$(basename $(readlink "
+    "a unit: Nginx": ("systemctl stop nginx.service", r"^--- before: nginx.service$"),
+    # With what would bring it back by itself
+    "a unit: the socket that serves": ("systemctl stop classifier-sockets.path "
+                                       "classifier@$(basename $(readlink "
                                        "/opt/frontdesk/live)).socket",
                                        r"^--- before: classifier@(blue|green).socket$"),
     "a file: who may come in": ("echo PermitRootLogin yes > "
