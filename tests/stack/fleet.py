@@ -6,11 +6,12 @@ import time
 
 from hosts import Host
 
+HAND = "/etc/systemd/system/classifier@.service.d"
 SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 
 
 class Fleet:
-    """fleet.play(playbook, of={host: {variable: value}}, **variables), fleet.lives()."""
+    """fleet.play(playbook, **variables), fleet.lives()."""
 
     def __init__(self, names, folder):
         self._folder, self._key = folder, folder / "key"
@@ -22,13 +23,13 @@ class Fleet:
             host.shell("install -d -m 0700 /root/.ssh; ssh-keygen -A; systemctl start ssh.service")
             host.send(public, "/root/.ssh/authorized_keys")
 
-    def start(self, playbook, of=None, **variables):
+    def start(self, playbook, **variables):
         """Begin a play on all hosts; `end` waits for it."""
         hosts = {
             host.name: {
                 "ansible_host": host.address, "ansible_user": "root",
                 "ansible_ssh_private_key_file": str(self._key), "ansible_ssh_common_args": SSH,
-            } | (of or {}).get(host.name, {})
+            }
             for host in self.hosts
         }  # fmt: skip
         self._inventory.write_text(json.dumps({"all": {"children": {"app": {"hosts": hosts}}}}))
@@ -42,9 +43,9 @@ class Fleet:
         """(exit code, output) of a play, once it is over."""
         return play.wait(timeout=900), self._log.read_text()
 
-    def play(self, playbook, of=None, **variables):
+    def play(self, playbook, **variables):
         """(exit code, output) of a play on all hosts."""
-        return self.end(self.start(playbook, of, **variables))
+        return self.end(self.start(playbook, **variables))
 
     def lives(self):
         """The release that each host serves, by name."""
@@ -71,6 +72,16 @@ def _wait(condition, seconds, complaint):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{complaint} within {seconds} s")
         time.sleep(0.1)
+
+
+def let_no_candidate_start(host):
+    """What runs runs on; `let_candidates_start` undoes it."""
+    host.shell(f"mkdir -p {HAND}; printf '[Service]\\nExecStartPre=/bin/false\\n' > {HAND}/a.conf; "
+               "systemctl daemon-reload")  # fmt: skip
+
+
+def let_candidates_start(host):
+    host.shell(f"rm -r {HAND}; systemctl daemon-reload")
 
 
 def cut_off(host):

@@ -42,9 +42,6 @@ class Proof:
     def __init__(self, fleet, bundle, folder):
         self._fleet, self.faults, self.acts = fleet, [], []
         other = versions.changed_bundle(bundle, folder / "other", versions.rotate_labels)
-        self._wrong = versions.changed_bundle(
-            bundle, folder / "wrong", versions.mislabel_a_golden_text
-        )
         self._bundles = [bundle, other]
         self.answers = versions.Answers(bundle, other)
 
@@ -65,13 +62,13 @@ class Proof:
 
     def one_refuses(self, before):
         """The last host refuses: those that moved return."""
-        last = self._fleet.hosts[-1].name
-        given = dict.fromkeys([host.name for host in self._fleet.hosts], self._next())
-        given[last] = {"release_bundle_dir": str(self._wrong)}
-        code, said = self._fleet.play("release.yml", of=given)
+        last = self._fleet.hosts[-1]
+        fleets.let_no_candidate_start(last)
+        code, said = self._fleet.play("release.yml", **self._next())
+        fleets.let_candidates_start(last)
         self._turn_back()
         self._expect(code == 2, f"a refused release ends with {code}", said)
-        words = f"{last} refused", "The candidate failed its gate", f"serves {before} again"
+        words = f"{last.name} refused", "The candidate does not start", f"serves {before} again"
         self._expect(all(word in said for word in words), "the refusal is not named", said)
         self._expect(self._serves() == before, "hosts stay at a refused release", said)
 
