@@ -37,8 +37,9 @@ def test_a_release_that_fails_after_its_switch_goes_back_by_itself_and_is_marked
     assert broken["live"]["id"] != before
     unit = f"classifier@{broken['slot']}"
     said = host.shell(
-        f"systemctl stop {unit}.socket {unit}.service; for each in $(seq 200); do "
-        f"""{ASK} --json '{{"text": "where is it?"}}'; sleep 0.1; done"""
+        f"systemctl stop classifier-sockets.path {unit}.socket {unit}.service; "
+        f"""for each in $(seq 200); do {ASK} --json '{{"text": "where?"}}'; sleep 0.1; done; """
+        "systemctl start classifier-sockets.path"
     )
     assert said.count("502") >= 20
     assert said.endswith("200 " * 20)
