@@ -46,4 +46,10 @@ class Account:
                 f"These credentials are of account {number}, but the stack {self.stack.stack} "
                 f"belongs to {pinned['account']} ({self.stack.state_path}). Take other credentials."
             )
+        if pinned.get("region", self.stack.region) != self.stack.region:
+            raise Ec2Error(
+                f"The region is {self.stack.region} (aws_ec2.yml), but the stack "
+                f"{self.stack.stack} was made in {pinned['region']} ({self.stack.state_path}). "
+                "Set regions back, and tear it down there first."
+            )
         return number

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 
 import pytest
@@ -142,6 +143,18 @@ def test_the_policies_allow_what_the_whole_life_of_a_stack_calls_and_nothing_els
 
 def as_list(value):
     return [value] if isinstance(value, str) else value
+
+
+def test_a_key_of_ones_own_is_made_known_and_none_is_made(cloud, provision):
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", provision.folder / "own"]
+    subprocess.run(words, check=True)
+    public = provision.folder / "own.pub"
+    provision(public_key_path=public, cpu_credits="standard")
+    (pair,) = cloud.ec2.key_pairs.values()
+    assert pair.material_public.decode().split()[:2] == public.read_text().split()[:2]
+    assert list(provision.folder.glob("keys/*")) == []
+    (launch,) = [call for call in cloud.calls if call.action == "RunInstances"]
+    assert launch.parameters["CreditSpecification.CpuCredits"] == "standard"
 
 
 def test_a_spot_instance_is_launched_once_with_its_tags_and_below_the_limit(cloud, provision, ec2):

@@ -57,6 +57,19 @@ def test_another_account_than_the_stacks_is_refused(cloud, ec2):
     assert everything(cloud) == before
 
 
+def test_another_region_than_the_stacks_is_refused(cloud, ec2, provision):
+    make_stack(cloud)
+    before = everything(cloud)
+    pin = {"account": "123456789012", "region": "us-east-1", "image_id": "ami-1"}
+    for inventory in (ec2.inventory, provision.inventory):
+        (inventory / ".state").mkdir()
+        (inventory / ".state/main.json").write_text(json.dumps(pin))
+    words = "The region is eu-central-1 (aws_ec2.yml), but the stack main was made in us-east-1"
+    assert words in refused(ec2("teardown", "--yes"))
+    assert words in " ".join(provision(check=False).stdout.split())
+    assert everything(cloud) == before
+
+
 def test_the_root_user_is_refused(cloud, ec2, monkeypatch):
     answer = {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:root"}
     client = type("Client", (), {"get_caller_identity": lambda self: answer})
