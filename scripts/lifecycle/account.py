@@ -33,7 +33,10 @@ class Account:
 
     @cached_property
     def number(self) -> str:
-        """The account's number; Ec2Error for the root user and for an account not the stack's."""
+        """The account's number; Ec2Error for the root user, and where account or region is another.
+
+        Another, that is, than those in which the stack was made last.
+        """
         caller = self._session.client("sts", config=PATIENCE).get_caller_identity()
         number, pinned = caller["Account"], self.stack.pinned()
         if caller["Arn"].endswith(":root"):
