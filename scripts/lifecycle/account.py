@@ -10,9 +10,10 @@ from botocore.config import Config
 from .errors import Ec2Error
 from .stack import Stack
 
-# Four attempts of at most 10 s: an answer or a refusal within a minute
+# Three attempts of at most 7 s: a call that nobody answers, and the one that looks what became of
+# it, end within a minute
 PATIENCE = Config(
-    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}
+    connect_timeout=3, read_timeout=7, retries={"mode": "standard", "total_max_attempts": 3}
 )
 
 

@@ -24,6 +24,7 @@ def start(account: Account) -> dict:
     if now in ("stopping", "stopped"):
         account.ec2.start_instances(InstanceIds=[found["InstanceId"]])
     wait_until("it runs", lambda: state(account), {"running"})
+    _forget_resize(account, found)
     return {"instance": found["InstanceId"], "state": "running", "was": now,
             "address": instance(account).get("PublicIpAddress")}  # fmt: skip
 
@@ -41,6 +42,11 @@ def stoppable(account: Account) -> dict:
 
 def stop(account: Account) -> dict:
     found = stoppable(account)
+    _forget_resize(account, found)
+    return _stop(account, found)
+
+
+def _stop(account: Account, found: dict) -> dict:
     now = found["State"]["Name"]
     if now == "pending":
         wait_until("it runs", lambda: state(account), {"running"})
@@ -73,27 +79,76 @@ def check_resize(account: Account, instance_type: str) -> dict:
     return found
 
 
-def resize(account: Account, instance_type: str) -> dict:
-    """Stop, change the type, and start if it ran; what fails on the way takes the old type back."""
+def plan_resize(account: Account, instance_type: str) -> dict:
+    """What a resize will do, which for one of that type may be nothing."""
     found = check_resize(account, instance_type)
-    identity, old = found["InstanceId"], found["InstanceType"]
-    done = {"instance": identity, "type": instance_type, "was": old}
-    if old == instance_type:
-        return done
-    ran = found["State"]["Name"] in ("pending", "running")
-    stop(account)
+    steps = ["stop", "resize"] if found["InstanceType"] != instance_type else []
+    if _ran(account, found) and (steps or found["State"]["Name"] != "running"):
+        steps.append("start")
+    return {"plan": ", ".join(steps) or "nothing: it is of that type",
+            "instance": found["InstanceId"], "type": instance_type,
+            "was": found["InstanceType"]}  # fmt: skip
+
+
+def resize(account: Account, instance_type: str) -> dict:
+    """Stop, change the type, and start if it ran; what fails on the way takes the old type back.
+
+    A tag says meanwhile that it ran: what cuts this off is mended by a repetition.
+    """
+    found = check_resize(account, instance_type)
+    identity, old, ran = found["InstanceId"], found["InstanceType"], _ran(account, found)
+    go_on = f"Go on: scripts/ec2.py resize {instance_type}, or start"
     try:
-        _set_type(account, identity, instance_type)
+        if old != instance_type:
+            if ran:
+                _note_resize(account, identity, instance_type)
+            _stop(account, found)
+            _set_type(account, identity, instance_type)
         if ran:
             start(account)
     except (ClientError, BotoCoreError) as error:
         say(f"Taking {old} back: {explain(error)}")
-        if instance(account)["InstanceType"] != old:  # what just failed need not be asked again
-            _set_type(account, identity, old)
-        if ran:
-            start(account)
+        try:
+            _take_back(account, old, starts=ran)
+        except (ClientError, BotoCoreError, Ec2Error) as again:
+            why = "" if explain(again) == explain(error) else f" ({explain(again)})"
+            raise Ec2Error(
+                f"{identity} may be stopped: {explain(error)} "
+                f"Nor was {old} taken back{why}. {go_on}"
+            ) from again
         raise Ec2Error(f"{identity} is {old} as before. {explain(error)}") from error
-    return done
+    except KeyboardInterrupt:
+        say(f"{identity} may be stopped. {go_on}")
+        raise
+    return {"instance": identity, "type": instance_type, "was": old}
+
+
+def _take_back(account: Account, old: str, *, starts: bool) -> None:
+    found = instance(account)
+    if found["InstanceType"] != old:  # what just failed need not be asked again
+        _set_type(account, found["InstanceId"], old)
+    if starts:
+        start(account)
+
+
+def _ran(account: Account, found: dict) -> bool:
+    """Whether it runs, or did before a resize that was cut off and nobody stopped it since."""
+    return found["State"]["Name"] in ("pending", "running") or _is_half_resized(account, found)
+
+
+def _is_half_resized(account: Account, found: dict) -> bool:
+    return account.stack.tag_keys["resize"] in {tag["Key"] for tag in found.get("Tags", [])}
+
+
+def _note_resize(account: Account, identity: str, wanted: str) -> None:
+    tag = {"Key": account.stack.tag_keys["resize"], "Value": wanted}
+    account.ec2.create_tags(Resources=[identity], Tags=[tag])
+
+
+def _forget_resize(account: Account, found: dict) -> None:
+    if _is_half_resized(account, found):
+        tag = {"Key": account.stack.tag_keys["resize"]}
+        account.ec2.delete_tags(Resources=[found["InstanceId"]], Tags=[tag])
 
 
 def _set_type(account: Account, identity: str, instance_type: str) -> None:

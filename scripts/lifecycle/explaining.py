@@ -7,6 +7,7 @@ import functools
 import yaml
 from botocore import exceptions
 
+from .errors import Ec2Error
 from .stack import ROLE
 
 
@@ -17,7 +18,9 @@ def next_steps() -> dict[str, str]:
 
 
 def explain(error: Exception) -> str:
-    """One line for an error of botocore."""
+    """One line for an error of botocore; one of ours is one already."""
+    if isinstance(error, Ec2Error):
+        return str(error)
     if isinstance(error, exceptions.ClientError):
         said = error.response["Error"]
         code, message = said.get("Code", "?"), " ".join(said.get("Message", "").split())

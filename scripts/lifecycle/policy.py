@@ -10,7 +10,8 @@ from .stack import ROLE, Stack
 def operator_policy(stack: Stack, account_number: str) -> dict:
     text = (ROLE / "files/operator_policy.json").read_text()
     holes = {"ACCOUNT": account_number, "REGION": stack.region, "STACK": stack.stack,
-             "NAME": stack.name, "TAG": stack.tag_keys["stack"]}  # fmt: skip
+             "NAME": stack.name, "TAG": stack.tag_keys["stack"],
+             "RESIZE_TAG": stack.tag_keys["resize"]}  # fmt: skip
     for hole, value in holes.items():
         text = text.replace(f"<{hole}>", value)
     return json.loads(text)

@@ -72,10 +72,10 @@ def run(account: Account, args: argparse.Namespace) -> list[dict]:
     began = time.monotonic()
     rows = teardown.tear_down(Account(stack))
     seconds["teardown"] = round(time.monotonic() - began)
-    left = [row for row in rows if row["result"] == "left"]
+    left = [row for row in rows if row["result"] != "removed"]
     if left:
         for row in left:
-            say(f"  left: {row['kind']} {row['id']}: {row['reason']}")
+            say(f"  {row['result']}: {row['kind']} {row['id']}: {row['reason']}")
         raise Ec2Error(f"{len(left)} things are left and may be billed. Repeat: {repeat}")
     say(f"A separate look finds nothing left of {stack.stack}.")
     shutil.rmtree(folder)

@@ -30,30 +30,45 @@ def refuse_protected(account: Account) -> None:
 
 
 def tear_down(account: Account) -> list[dict]:
-    """A row for each thing, with the result "removed" or "left" and the reason for that."""
+    """A row for each thing, with the result "removed", "left" or "unseen" and the reason for that.
+
+    Unseen is what was removed when AWS no longer answered who would look whether it is gone.
+    """
     refuse_protected(account)
-    removed: dict[Resource, None] = {}
+    found: dict[Resource, None] = {}
     reasons: dict[Resource, str] = {}
-    for turn in range(PASSES):
-        if turn:
-            time.sleep(waiting.POLL_SECONDS)
-        found = find(account)
-        if not found and not look_again(account.stack):
-            break
-        reasons, is_cut_off = _remove_all(account, found)
-        removed |= dict.fromkeys(each for each in found if each not in reasons)
-        if is_cut_off or (reasons and all("UnauthorizedOperation" in why or "AccessDenied" in why
-                                          for why in reasons.values())):  # fmt: skip
-            break  # no repetition changes that now
-    left = look_again(account.stack)
+    try:
+        for turn in range(PASSES):
+            if turn:
+                time.sleep(waiting.POLL_SECONDS)
+            there = find(account)
+            if not there and not look_again(account.stack):
+                break
+            found |= dict.fromkeys(there)
+            reasons, is_cut_off = _remove_all(account, there)
+            if is_cut_off or (reasons and all(map(_is_not_allowed, reasons.values()))):
+                break  # no repetition changes that now
+        left = look_again(account.stack)
+    except (ClientError, BotoCoreError) as error:
+        if not found:
+            raise
+        unseen = f"removed, but nobody could look: {explain(error)}"
+        return [_row("left" if each in reasons else "unseen", each, reasons.get(each, unseen))
+                for each in found]  # fmt: skip
     if not left:
         account.stack.state_path.unlink(missing_ok=True)
-    gone = [each for each in removed if each not in left]
     return [
-        *({"result": "removed", **each.row(), "reason": ""} for each in gone),
-        *({"result": "left", **each.row(), "reason": reasons.get(each, "it is still there")}
-          for each in left),
-    ]  # fmt: skip
+        *(_row("removed", each, "") for each in found if each not in left),
+        *(_row("left", each, reasons.get(each, "it is still there")) for each in left),
+    ]
+
+
+def _is_not_allowed(reason: str) -> bool:
+    return "UnauthorizedOperation" in reason or "AccessDenied" in reason
+
+
+def _row(result: str, each: Resource, reason: str) -> dict:
+    return {"result": result, **each.row(), "reason": reason}
 
 
 def look_again(stack: Stack) -> list[Resource]:
@@ -79,6 +94,9 @@ def _remove_all(account: Account, found: list[Resource]) -> tuple[dict[Resource,
         say(f"Removing {each}")
         try:
             REMOVERS[each.kind](account, each.id)
+        except Ec2Error as error:  # it was waited for in vain, and the rest hangs on it
+            reasons[each] = str(error)
+            return reasons | dict.fromkeys(found[number + 1 :], "not tried after that"), True
         except (ClientError, BotoCoreError) as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
             if code.endswith(GONE_SUFFIXES):

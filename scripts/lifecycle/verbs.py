@@ -62,9 +62,7 @@ def show_cost(account: Account, _: argparse.Namespace) -> Rows:
 
 
 def plan_resize(account: Account, args: argparse.Namespace) -> Rows:
-    found = changing.check_resize(account, args.type)
-    return [{"plan": "stop, resize, start", "instance": found["InstanceId"],
-             "type": args.type, "was": found["InstanceType"]}]  # fmt: skip
+    return [changing.plan_resize(account, args.type)]
 
 
 def plan_image(account: Account, args: argparse.Namespace) -> Rows:
@@ -92,14 +90,14 @@ def tear_down(account: Account, args: argparse.Namespace) -> Rows:
         return []
     rows = teardown.tear_down(account)
     if _left(rows):
-        say("Not everything could be removed: the reasons stand beside what is left. Repeat.")
+        say("Not all is known to be gone: the reasons stand beside what is left. Repeat.")
     else:
         say(f"Nothing is left of {account.stack.stack}. The key in ~/.ssh is yours to remove.")
     return rows
 
 
 def _left(rows: Rows) -> bool:
-    return any(row["result"] == "left" for row in rows)
+    return any(row["result"] != "removed" for row in rows)
 
 
 def _all_expired(account: Account) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from lifecycle import waiting
+from lifecycle import account, waiting
 from lifecycle.command import main
 from testcloud.server import Cloud
 
@@ -93,6 +93,16 @@ def provision(cloud, tmp_path):
 def clients():
     """Made once: making a client takes longer than any call here."""
     return {}
+
+
+@pytest.fixture
+def impatience(monkeypatch, clients):
+    """The same attempts with a tenth of the time: what is bounded here is bounded there."""
+    patience = account.PATIENCE.merge(account.Config(read_timeout=0.5, connect_timeout=0.5))
+    monkeypatch.setattr(account, "PATIENCE", patience)
+    clients.clear()  # those that are patient
+    yield
+    clients.clear()
 
 
 @pytest.fixture

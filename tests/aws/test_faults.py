@@ -152,17 +152,27 @@ def test_each_verb_says_it_in_one_line(cloud, ec2, meet, verb, name):
     assert everything(cloud) == before
 
 
+# verb, what it meets, what is said of it
+AGAINST_ONE_VERB = {
+    "no capacity": ("start", Fault("StartInstances", **NO_CAPACITY), "take another type, or wait"),
+    "depends": ("teardown --yes", Fault("DeleteSecurityGroup", code="DependencyViolation",
+                                        times=FOREVER), "DependencyViolation"),
+    "silent start": ("resize t3.small", line("silent", "StartInstances"),
+                     "Go on: scripts/ec2.py resize t3.small, or start"),
+    "black hole midway": ("resize t3.small", line("silent", ".*", skip=8),
+                          "Go on: scripts/ec2.py resize t3.small, or start"),
+    "black hole in between": ("teardown --yes", line("silent", ".*", skip=27),
+                              "removed, but nobody could look: AWS does not answer"),
+}  # fmt: skip
+
+
 @prove
-@pytest.mark.parametrize("name", ["no capacity", "depends"])
+@pytest.mark.parametrize("name", AGAINST_ONE_VERB)
 def test_what_only_one_verb_meets(cloud, ec2, meet, name):
+    verb, fault, words = AGAINST_ONE_VERB[name]
     make_stack(cloud)
-    if name == "no capacity":
-        ec2("stop")
-        fault = Fault("StartInstances", **NO_CAPACITY)
-        meet("start", name, fault, "take another type, or wait")
-    else:
-        fault = Fault("DeleteSecurityGroup", code="DependencyViolation", times=FOREVER)
-        meet("teardown --yes", name, fault, "DependencyViolation")
+    ec2("stop" if verb == "start" else "start")
+    meet(verb, name, Fault(**vars(fault)), words)
 
 
 @pytest.mark.parametrize("fault", [throttled, lambda action: line("dropped", action)])
@@ -175,3 +185,19 @@ def test_a_teardown_that_is_cut_off_lists_what_is_left(cloud, ec2, fault):
     assert ["address"] in left
     assert len(left) == 5
     assert "not tried after that" in out
+
+
+def test_a_teardown_that_gets_no_more_answers_lists_what_is_left_and_what_nobody_saw_gone(
+    cloud, ec2, impatience
+):
+    make_stack(cloud)
+    cloud.faults.append(line("silent", ".*", skip=27))
+    code, out, err = ec2("teardown", "--yes")
+    assert code == 3
+    results = [each.split()[0] for each in out.splitlines()[1:]]
+    assert set(results) == {"unseen", "left"}
+    assert len(results) == 7
+    assert "AWS does not answer" in out
+    assert "Nothing is left" not in err
+    cloud.faults.clear()
+    assert ec2("teardown", "--yes")[0] == 0

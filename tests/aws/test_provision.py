@@ -1,9 +1,12 @@
 """The playbook makes one of everything, as it should be, and nothing twice."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -119,10 +122,23 @@ def test_the_inventory_asks_for_the_tag_that_the_role_sets():
 
 
 # What AWS asks for without a call of that name, and what the mending of a stack needs
-IMPLIED = {"ec2:CreateTags", "iam:PassRole", "iam:TagRole", "iam:TagInstanceProfile"}
+IMPLIED = {"ec2:CreateTags", "iam:PassRole", "iam:TagRole", "iam:TagInstanceProfile",
+           "ssmmessages:OpenDataChannel"}  # fmt: skip
 FREE = {"sts:GetCallerIdentity"}  # everybody may
 VERBS = ["status", "cost", "stop", "start", "reboot", "resize t3.small", "image --yes --keep 1",
-         "image --yes --keep 1", "protect", "unprotect", "teardown --yes"]  # fmt: skip
+         "image --yes --keep 1", "protect", "unprotect", "ssh", "session",
+         "teardown --yes"]  # fmt: skip
+# What AWS's own command line tool asks for in a session: its plugin goes on with it where the line
+# broke, and ends it
+AWS_TOOL = """#!/usr/bin/env python
+import sys, boto3
+assert sys.argv[1:3] == ["ssm", "start-session"], sys.argv
+given = dict(zip(sys.argv[3::2], sys.argv[4::2], strict=True))
+ssm = boto3.client("ssm", region_name=given["--region"])
+session = ssm.start_session(Target=given["--target"])["SessionId"]
+ssm.resume_session(SessionId=session)
+ssm.terminate_session(SessionId=session)
+"""
 
 
 def test_the_policies_allow_what_the_whole_life_of_a_stack_calls_and_nothing_else(stack, run, root):
@@ -130,8 +146,14 @@ def test_the_policies_allow_what_the_whole_life_of_a_stack_calls_and_nothing_els
     assert recap(changed)["changed"] == 1
     script = [root / "scripts/ec2.py"]
     where = ["--inventory", stack.inventory]
+    tools = stack.folder / "bin"
+    tools.mkdir()
+    for name, text in {"aws": AWS_TOOL, "ssh": "#!/bin/sh\n"}.items():
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    path = f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     for verb in VERBS:
-        run("python", *script, *verb.split(), *where, **stack.cloud.environment)
+        run("python", *script, *verb.split(), *where, **stack.cloud.environment, PATH=path)
     stack("--tags", "plan", spot=True)
     done = run("python", *script, "policy", *where, **stack.cloud.environment)
     statements = json.loads(done.stdout)["Statement"]

@@ -155,16 +155,6 @@ def test_images_to_keep_are_at_least_one(cloud, ec2):
     assert "keep 1 or more" in refused(ec2("image", "--keep", "0", "--yes"))
 
 
-@pytest.fixture
-def impatience(monkeypatch, clients):
-    """The same attempts with a tenth of the time: what is bounded here is bounded there."""
-    patience = account.PATIENCE.merge(account.Config(read_timeout=0.5, connect_timeout=0.5))
-    monkeypatch.setattr(account, "PATIENCE", patience)
-    clients.clear()  # those that are patient
-    yield
-    clients.clear()
-
-
 @pytest.mark.parametrize(
     ("fault", "words"),
     [

@@ -109,6 +109,55 @@ def test_resize_without_capacity_returns_to_the_old_type(cloud, ec2):
     assert (instance.instance_type, instance.state) == ("t3.micro", "running")
 
 
+def test_resize_without_an_answer_says_how_to_go_on(cloud, ec2, impatience):
+    instance = stack(cloud)
+    cloud.faults.append(Fault("StartInstances", line="silent", times=99))
+    code, _, err = ec2("resize", "t3.small")
+    assert code == 1
+    assert f"{instance.id} may be stopped: AWS does not answer" in err
+    assert "Go on: scripts/ec2.py resize t3.small, or start" in err
+    assert instance.state == "stopped"
+    cloud.faults.clear()
+    assert ec2("resize", "t3.small")[0] == 0
+    assert (instance.instance_type, instance.state) == ("t3.small", "running")
+
+
+def test_a_resize_that_is_interrupted_and_repeated_leaves_it_running(cloud, ec2):
+    instance = stack(cloud)
+    sizes, interrupted, code = itertools.cycle(["t3.small", "t3.micro"]), 0, 130
+    while code == 130:
+        interrupted += 1
+        wanted = next(sizes)
+        code, *_ = ec2("resize", wanted, interrupt_after=interrupted)
+        if code == 130:
+            assert ec2("resize", wanted)[0] == 0
+        assert (instance.instance_type, instance.state) == (wanted, "running")
+        assert "frontdesk-resize" not in {tag["key"] for tag in instance.get_tags()}
+    assert interrupted > 10
+
+
+def test_a_resize_that_was_interrupted_starts_nothing_that_was_stopped_since(cloud, ec2):
+    instance = stack(cloud)
+    cloud.faults.append(Fault("ModifyInstanceAttribute", code="Unavailable", times=99))
+    cloud.faults.append(Fault("StartInstances", code="Unavailable", times=99))
+    assert ec2("resize", "t3.small")[0] == 1
+    cloud.faults.clear()
+    assert ec2("resize", "t3.small", "--dry-run")[1].splitlines()[1].startswith(
+        "stop, resize, start")  # fmt: skip
+    assert ec2("stop")[0] == 0
+    assert ec2("resize", "t3.small")[0] == 0
+    assert (instance.instance_type, instance.state) == ("t3.small", "stopped")
+
+
+def test_a_resize_to_the_same_type_promises_and_does_nothing(cloud, ec2):
+    instance = stack(cloud)
+    assert "nothing: it is of that type" in ec2("resize", "t3.micro", "--dry-run")[1]
+    cloud.calls.clear()
+    assert ec2("resize", "t3.micro")[0] == 0
+    assert (instance.instance_type, instance.state) == ("t3.micro", "running")
+    assert not [each for each in cloud.calls if not re.match("Describe|Get", each.action)]
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"), [("t4g.small", "would not boot"), ("t9.huge", "known are t3.nano")]
 )
@@ -191,7 +240,7 @@ def test_the_command_can_be_started_as_the_readme_says(run, root):
     assert "teardown" in done.stdout
 
 
-@pytest.mark.parametrize("verb", ["stop", "start", "resize t3.small", "image --yes", "protect"])
+@pytest.mark.parametrize("verb", ["stop", "start", "image --yes", "protect"])
 def test_a_verb_that_is_interrupted_at_any_call_can_be_repeated(cloud, ec2, verb, monkeypatch):
     before = everything(cloud)
     stack(cloud)

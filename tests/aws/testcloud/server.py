@@ -175,6 +175,9 @@ class Cloud:
     def _answer(self, call, environ, start_response):
         if call and call.service == "pricing":
             return pricelist.answer(self.price_list, call.parameters, start_response)
+        if call and call.action.endswith("Session"):  # moto has no Session Manager
+            start_response("200 OK", [("Content-Type", "application/x-amz-json-1.1")])
+            return [b'{"SessionId": "ada-0123"}']
         return self._application(environ, start_response)
 
 
