@@ -36,7 +36,7 @@ class BundleError(Exception):
 class TokenizerSettings:
     """How texts become ids; what each means is told by `serving.tokenizer`.
 
-    kind         "bag": each id once, unknown words by their pieces; "sequence": words in order
+    kind         "bag": ids at most twice, unknown words by their pieces; "sequence": words in order
     ngrams       2 where pairs of words have ids, else 1
     words, pairs how many tokens of the vocabulary, from its begin, are words, and then pairs
     pieces       characters of the longest piece of a word, 0 where there are no pieces

@@ -10,7 +10,7 @@ from typing import Any
 
 from classifier.traffic import CONFIDENCE_BINS, QUANTILES
 
-FORMAT = 3
+FORMAT = 4
 GOLDEN_LEAST = 8
 _GOLDEN_MOST = 64  # where there are not more labels
 
@@ -117,7 +117,9 @@ def parse(data: bytes, file_names: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise CardError("must be a JSON object")
     if "format" in card and card["format"] != FORMAT:
-        raise CardError(f"format {card['format']!r} is unknown, this version reads {FORMAT}")
+        raise CardError(
+            f"format {card['format']!r} is unknown, this version reads {FORMAT}; train again"
+        )
     _check_kinds("", card, _KINDS, exactly=True)
     _check_sections(card, file_names)
     _check_labels(card["labels"])

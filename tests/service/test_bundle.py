@@ -159,10 +159,10 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format=1), "format 1 is unknown, this version reads 3"),
-        (lambda c: c.update(format=2), "format 2 is unknown, this version reads 3"),
-        (lambda c: c.update(format=4), "format 4 is unknown"),
-        (lambda c: c.update(format=3.0), "format must be of type int"),
+        (lambda c: c.update(format=1), "format 1 is unknown, this version reads 4; train again"),
+        (lambda c: c.update(format=3), "format 3 is unknown, this version reads 4; train again"),
+        (lambda c: c.update(format=5), "format 5 is unknown"),
+        (lambda c: c.update(format=4.0), "format must be of type int"),
         (lambda c: c.pop("limits"), "limits is missing"),
         (lambda c: c.update(note="x"), "note is not known"),
         (lambda c: c.update(labels=["spam"]), "two or more"),

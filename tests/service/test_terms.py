@@ -65,7 +65,7 @@ def drafted(network, folder):
 
 def weights_of(predictor, text):
     """Bias and weights for the second label, times what divides all of them."""
-    known = [name for name in SCORES if name in tokens_of(predictor, text)]
+    known = [name for name in tokens_of(predictor, text) if name in SCORES]
     factor = numpy.sqrt(len(known)) * TEMPERATURE / model.MARGIN_LOGITS
     found = predictor.contributions(text)
     lone = model.MARGIN_LOGITS * BIAS / TEMPERATURE
@@ -74,7 +74,7 @@ def weights_of(predictor, text):
 
 def tokens_of(predictor, text):
     ids = predictor._tokenizer.encode(text).tolist()
-    return {TOKENS[token - 2] for token in ids if token > 1}
+    return [TOKENS[token - 2] for token in ids if token > 1]
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,13 @@ def tokens_of(predictor, text):
     [
         ("", 0.25, []),
         ("dog", 0.25, [2.0]),
-        ("dog dog", 0.25, [1.0, 1.0]),  # known once: each is half of it
+        ("dog dog", 0.25, [2.0, 2.0]),
+        ("dog dog dog dog", 0.25, [1.0] * 4),  # known twice: each is half of it
         ("Dog cat", 0.25, [2.0 - 1.5, 1.0 - 1.5 + 0.75]),  # a pair is shared by its words
-        ("dog cat dog", 0.25, [1.0 - 1.5, 1.0 - 1.5, 1.0]),
-        ("dog cat dog cat", 0.25, [1 - 0.75, 0.5 - 0.75, 1 - 0.75, 0.5 - 0.75 + 0.75]),
+        ("dog cat dog", 0.25, [2.0 - 1.5, 1.0 - 1.5, 2.0]),
+        ("dog cat dog cat", 0.25, [2 - 1.5, 1 - 1.5, 2 - 1.5, 1 - 1.5 + 0.75]),
         ("cats", 0.25, [1.5 + 4.0]),  # unknown: its pieces speak for it
-        ("cab cab x", 0.25, [0.75, 0.75, 0]),
+        ("cab cab x", 0.25, [1.5, 1.5, 0]),
     ],
 )
 def test_a_word_adds_its_part_and_its_share_of_pairs_and_pieces(made, text, bias, weights):

@@ -112,14 +112,14 @@ def plain_ids(text, kind, ngrams, max_length):
                 marked = f"<{word[:LONGEST_WORD]}>"
                 ends = itertools.combinations(range(len(marked) + 1), 2)
                 pieces = (f" {marked[a:b]}" for a, b in ends if 3 <= b - a <= LONGEST_PIECE)
-                found += [ids[piece] for piece in pieces if piece in ids]
-        found = sorted(Counter(found))
+                found += [ids[piece] for piece in dict.fromkeys(pieces) if piece in ids]
+        found = sorted(token for token, n in Counter(found).items() for _ in range(min(n, 2)))
     return found[:max_length]
 
 
 @THOROUGH
 @given(text=TEXTS, max_length=MAX_LENGTHS, ngrams=st.sampled_from([1, 2]))
-def test_a_bag_holds_each_id_of_words_pairs_and_pieces_once(text, max_length, ngrams):
+def test_a_bag_holds_each_id_of_words_pairs_and_pieces_at_most_twice(text, max_length, ngrams):
     found = tokenizer_for(max_length=max_length, ngrams=ngrams).encode(text)
     assert found.dtype == numpy.int32
     assert found.tolist() == plain_ids(text, "bag", ngrams, max_length)

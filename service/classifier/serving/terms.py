@@ -43,8 +43,9 @@ class Terms:
     def contributions(self, tokenizer: Tokenizer, text: str, word_count: int) -> Contributions:
         """Return what each of the `word_count` words of `text` adds.
 
-        What stands in a text several times is known once: its part is shared out evenly, and that
-        of a pair between its words. What belongs to no word, the ends of the text, is in the bias.
+        What stands in a text several times counts at most twice: its part is shared out evenly,
+        and that of a pair between its words. What belongs to no word, the ends of the text, is in
+        the bias.
         """
         ids = tokenizer.encode(text)
         parts = self._parts(ids, tokenizer.words_end)

@@ -23,6 +23,7 @@ FIRST_TOKEN_ID = SPECIAL_IDS  # 0 is padding
 TEXT_START, TEXT_END = "<s>", "</s>"  # two words that no text can hold
 PIECE_MARK = " "  # begins a piece in the vocabulary; no word holds one
 SHORTEST_PIECE = 3
+MOST_OF_AN_ID = 2  # in a bag: what a text says again it means, what it says ten times no more so
 
 # ASCII but letters and digits; Latin-1's signs; general punctuation to symbols; CJK's own; pictures
 _MARKS = (
@@ -97,13 +98,12 @@ def _pair_keys(ids: numpy.ndarray) -> numpy.ndarray:
     return numpy.ndarray(len(ids) - 1, "<i8", ids, strides=ids.strides).copy()
 
 
-def _sorted_once(values: numpy.ndarray) -> numpy.ndarray:
-    """The values, at least one, in rising order, each once; `values` is sorted as well."""
+def _sorted_few(values: numpy.ndarray) -> numpy.ndarray:
+    """The values in rising order, each at most MOST_OF_AN_ID times; `values` is sorted as well."""
     values.sort()
-    is_first = numpy.empty(len(values), bool)
-    is_first[0] = True
-    numpy.not_equal(values[1:], values[:-1], out=is_first[1:])
-    return values[is_first]
+    is_kept = numpy.ones(len(values), bool)
+    numpy.not_equal(values[MOST_OF_AN_ID:], values[:-MOST_OF_AN_ID], out=is_kept[MOST_OF_AN_ID:])
+    return values[is_kept]
 
 
 class _WordIds(dict[str, int]):
@@ -155,8 +155,8 @@ class Tokenizer:
     def encode(self, text: str) -> numpy.ndarray:
         """Return the ids of `text`, int32, unpadded, at most `max_length`, possibly none.
 
-        A bag holds each id once, in rising order; a sequence all words in the order of the text,
-        then the pairs.
+        A bag holds ids in rising order, each at most MOST_OF_AN_ID times; a sequence all words in
+        the order of the text, then the pairs.
         """
         words = split_words(text)
         if self.is_bag:
@@ -173,7 +173,7 @@ class Tokenizer:
         if len(parts) > 1:
             ids = numpy.concatenate(parts)
         if self.is_bag:
-            ids = _sorted_once(ids)
+            ids = _sorted_few(ids)
         return ids[: self._max_length]
 
     def encode_all(self, texts: Sequence[str]) -> list[numpy.ndarray]:
@@ -197,7 +197,7 @@ class Tokenizer:
             if pieces:
                 above_pieces = above[unknown].repeat([len(each) // _ID_BYTES for each in pieces])
                 parts.append(above_pieces | numpy.frombuffer(b"".join(pieces), numpy.int32))
-        keys = _sorted_once(numpy.concatenate(parts))
+        keys = _sorted_few(numpy.concatenate(parts))
         ends = numpy.append(keys.searchsorted(starts[1:]), len(keys)).tolist()
         ids = (keys & _ID_MASK).astype(numpy.int32)
         return [ids[start:end][: self._max_length] for start, end in itertools.pairwise([0, *ends])]

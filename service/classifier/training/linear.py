@@ -78,9 +78,18 @@ def count_documents(epoch: Epoch, id_count: int, label_count: int) -> tuple[nump
     documents = numpy.zeros(id_count, numpy.int64)
     labels = numpy.zeros(label_count, numpy.int64)
     for texts in epoch():
-        documents += numpy.bincount(texts.ids, minlength=id_count)
+        documents += numpy.bincount(texts.ids[_is_first(texts)], minlength=id_count)
         labels += numpy.bincount(texts.labels, minlength=label_count)
     return documents, labels
+
+
+def _is_first(texts: Texts) -> numpy.ndarray:
+    """Which of `texts.ids` are not the same as the one before in their text, bool."""
+    is_first = numpy.ones(len(texts.ids), bool)
+    numpy.not_equal(texts.ids[1:], texts.ids[:-1], out=is_first[1:])
+    starts = numpy.cumsum(texts.lengths) - texts.lengths
+    is_first[starts[texts.lengths > 0]] = True
+    return is_first
 
 
 def weigh(
