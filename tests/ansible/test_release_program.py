@@ -99,6 +99,63 @@ def test_how_a_release_is_run_may_not_be_changed_by_hand_either(host, layout, da
     assert overview.inspect(layout)["changed_files"] == []
 
 
+@pytest.fixture(params=[None, "", "7", "{}", '{"id": "r02"}', "r01"])
+def unrecorded(request, host, layout):
+    """Two releases, and of the live one, r02, what it is made of can't be read."""
+    host.deploy(model="1")
+    host.deploy(model="2")
+    path = layout.releases / "r02" / "release.json"
+    if request.param is None:
+        path.unlink()
+    elif request.param == "r01":  # another's
+        path.write_text((layout.releases / "r01" / "release.json").read_text())
+    else:
+        path.write_text(request.param)
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_a_live_release_without_its_record_is_named_and_replaced(host, layout):
+    told = overview.inspect(layout)
+    assert (told["live"], told["live_id"], told["changed_files"]) == (None, "r02", ["release.json"])
+    text = overview.as_text(overview.overview(layout))
+    assert "live       r02 in slot green" in text
+    assert "changed by hand (release.json): deploy." in text
+    assert host.deploy(model="2")["changed"] is True
+    assert overview.inspect(layout)["changed_files"] == []
+    assert overview.overview(layout)["warnings"] == []
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_it_serves_on_with_its_parts_where_the_next_is_refused(host, layout):
+    host.bad.add("r03")
+    with pytest.raises(ReleaseError):
+        host.deploy(model="3")
+    assert slots.live(layout) == "green"
+    assert (layout.live / "release" / "model" / "file").read_text() == "2"
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_it_stays_warm_with_its_parts_where_the_next_serves(host, layout):
+    host.deploy(model="3")
+    assert "green" in host.running
+    assert (layout.slot("green") / "release" / "model" / "file").read_text() == "2"
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_it_can_be_left_for_the_release_before(layout):
+    assert rollback.rollback(layout, None, OWNER)["release"] == "r01"
+
+
+def test_a_release_that_does_not_serve_goes_with_its_record(host, layout):
+    for number in "123":
+        host.deploy(model=number)
+    (layout.releases / "r01" / "release.json").write_text("spoiled")
+    with pytest.raises(ReleaseError, match="no release r01 on this host .*is damaged or missing"):
+        rollback.rollback(layout, "r01", OWNER)
+    host.deploy(model="4")
+    assert not (layout.releases / "r01").exists()
+
+
 @pytest.mark.parametrize("note", ["", "7", "no JSON"])
 def test_a_part_whose_note_was_spoiled_counts_as_changed(host, layout, note):
     host.deploy()
@@ -317,7 +374,7 @@ def test_a_program_at_work_is_waited_for_but_not_for_ever(host, layout):
 
 def test_a_release_of_a_model_alone_keeps_the_commit_and_one_of_code_the_card(host, layout):
     model = replace(host.release(), commit="", model={"model_id": "n"})
-    with pytest.raises(ReleaseError, match="Nothing is live"):
+    with pytest.raises(ReleaseError, match="No whole release is live"):
         deploy.complete(layout, model)
     host.deploy()
     assert deploy.complete(layout, model) == replace(model, commit="abc")

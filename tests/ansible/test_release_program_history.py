@@ -123,15 +123,45 @@ def logged(host, layout, monkeypatch):
     return json.dumps(diagnose.diagnose(layout))
 
 
-def test_what_a_host_logged_is_kept_in_a_folder_that_is_named(logged, tmp_path, run, root):
-    program = root / "ansible/roles/release/files/diagnostics.py"
-    said = {"refused": {"error": "no", "gate": {"passed": False}}, "host": json.loads(logged)}
-    line = 'printf %s "$1" | python3 "$2" "$3" one'
-    done = run("sh", "-c", line, "sh", json.dumps(said), program, tmp_path / "failed")
-    (folder,) = (tmp_path / "failed").iterdir()
-    assert done.stdout.strip() == str(folder)
+@pytest.fixture
+def keep(run, root, tmp_path):
+    """keep(said) -> the folder that is written of what a host said, which is the only one."""
+
+    def call(said):
+        program = root / "ansible/roles/release/files/diagnostics.py"
+        line = 'printf %s "$1" | python3 "$2" "$3" one'
+        done = run("sh", "-c", line, "sh", json.dumps(said), program, tmp_path / "failed")
+        (folder,) = (tmp_path / "failed").iterdir()
+        assert done.stdout.strip() == str(folder)
+        return folder
+
+    return call
+
+
+@pytest.mark.parametrize("with_its_refusal", [True, False])
+def test_what_a_host_logged_is_kept_in_a_folder_that_is_named(logged, keep, with_its_refusal):
+    refused = {"error": "no", "gate": {"passed": False}}
+    if with_its_refusal:
+        refused["logged"] = json.loads(logged)
+    folder = keep({"refused": refused, "answer": "" if with_its_refusal else logged})
     assert folder.stat().st_mode & 0o077 == 0
     assert (folder / "journal.txt").read_text() == "journalctl\n"
     assert "r01" in (folder / "status.txt").read_text()
     assert json.loads((folder / "gate.json").read_text()) == {"passed": False}
     assert json.loads((folder / "refusal.json").read_text()) == {"error": "no"}
+
+
+@pytest.mark.parametrize("answer", ['{"status.txt": "half', "[]", "no JSON"])
+def test_what_a_damaged_program_says_is_kept_as_it_is(keep, answer):
+    folder = keep({"refused": {"error": "no"}, "answer": answer, "message": "", "journal": "last"})
+    assert (folder / "host.txt").read_text() == answer
+    assert (folder / "journal.txt").read_text() == "last"
+
+
+def test_a_host_whose_status_fails_still_tells_the_rest(host, layout, monkeypatch):
+    host.deploy()
+    monkeypatch.setattr(diagnose, "_output", lambda words: f"{words[0]}\n")
+    (layout.live / "release" / "release.json").write_text("spoiled")
+    told = diagnose.diagnose(layout)
+    assert "r01" in told["status.txt"]
+    assert told["journal.txt"] == "journalctl\n"

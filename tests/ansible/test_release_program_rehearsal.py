@@ -81,7 +81,7 @@ def test_what_fails_its_gate_is_not_tried(host, layout, tried):
 
 
 def test_with_nothing_live_there_is_nothing_to_try_beside(host, layout):
-    with pytest.raises(ReleaseError, match="Nothing is live"):
+    with pytest.raises(ReleaseError, match="No whole release is live"):
         rehearse.begin(layout, host.release(), OWNER, mode="shadow", percent=0)
 
 

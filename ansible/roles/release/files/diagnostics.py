@@ -1,6 +1,7 @@
 """Keep on the control machine what a host knows of a change that failed.
 
-Reads {"refused": what the host answered, "host": its `diagnose`} from stdin; prints the folder.
+Reads from stdin {"refused": what the host answered, with its logs where it gave them; "answer":
+else its `diagnose`; "message": why there is none; "journal": what it logged}; prints the folder.
 """
 
 import json
@@ -15,11 +16,20 @@ def keep(folder: Path, host: str, said: dict) -> Path:
     made = folder / f"{stamp}-{host}"
     made.mkdir(parents=True, exist_ok=True, mode=0o700)
     refused = dict(said["refused"])
+    logged = refused.pop("logged", None) or _logged(said)
     files = {"gate.json": json.dumps(refused.pop("gate", None), indent=2) + "\n",
-             "refusal.json": json.dumps(refused, indent=2) + "\n", **said["host"]}  # fmt: skip
+             "refusal.json": json.dumps(refused, indent=2) + "\n", **logged}  # fmt: skip
     for name, text in files.items():
         (made / Path(name).name).write_text(text)
     return made
+
+
+def _logged(said: dict) -> dict[str, str]:
+    """{file name: text} of what the host's program told, or of what is known without it."""
+    try:
+        return {str(name): str(text) for name, text in json.loads(said["answer"]).items()}
+    except (ValueError, AttributeError):  # no program yet, or a damaged one
+        return {"host.txt": said["answer"] or said["message"], "journal.txt": said["journal"]}
 
 
 if __name__ == "__main__":

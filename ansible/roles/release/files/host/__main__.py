@@ -74,6 +74,7 @@ def _changing(verbs: argparse._SubParsersAction, name: str, told: str) -> argpar
     made = verbs.add_parser(name, help=told)
     made.add_argument("--owner", type=json.loads, default=hold.own(name),
                       help="for whom: token, who, reason, lease_seconds")  # fmt: skip
+    made.add_argument("--diagnose", action="store_true", help="where it fails, tell what is logged")
     made.add_argument("--over", default="", metavar="TOKEN", help="a holder known to be gone")
     return made
 
@@ -125,6 +126,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ReleaseError, OSError) as error:
         live = slots.release_in(layout, slots.live(layout)) if layout else None
         details = getattr(error, "details", {})
+        if layout and getattr(args, "diagnose", False):
+            details = {**details, "logged": diagnose.diagnose(layout)}
         print(json.dumps({"changed": False, "error": str(error), "live": live, **details}))
         return 1
     if args.verb == "status" and not args.json:

@@ -12,8 +12,9 @@ from releases import Release
 
 
 def live_release(layout: Layout) -> Release | None:
+    """None where nothing serves, or where the record of what serves is damaged or missing."""
     held = slots.release_in(layout, slots.live(layout))
-    return releases.read(layout, held) if held else None
+    return releases.find(layout, held) if held else None
 
 
 def is_live(layout: Layout, parts: dict[str, str]) -> bool:

@@ -15,7 +15,7 @@ import slots
 import store
 import trial
 from activate import activate, is_live, live_release
-from layout import PARTS, Layout, ReleaseError
+from layout import Layout, ReleaseError
 from releases import Release
 from trial import Trial
 
@@ -69,7 +69,9 @@ def complete(layout: Layout, release: Release) -> Release:
         return release
     live = live_release(layout)
     if live is None:
-        raise ReleaseError("Nothing is live on this host to keep code or model of. Deploy all.")
+        raise ReleaseError(
+            "No whole release is live on this host to keep code or model of. Deploy all."
+        )
     return replace(release, commit=release.commit or live.commit, model=release.model or live.model)
 
 
@@ -100,9 +102,8 @@ def bring(layout: Layout, release: Release, *, allow_downgrade: bool = False) ->
 
     def vet(bundle: Path) -> None:
         signing.check(layout, bundle, str(release.model.get("signature", "")))
-        live = live_release(layout)
-        if live and not allow_downgrade:
-            signing.check_age(layout, bundle, layout.store("model", live.parts["model"]))
+        if slots.live(layout) and not allow_downgrade:
+            signing.check_age(layout, bundle, layout.live / "release" / "model")
 
     store.install(layout, "model", release.parts["model"], vet)
     assets.publish(layout)
@@ -115,6 +116,5 @@ def clean(layout: Layout) -> None:
     if waiting := trial.pending(layout):
         held.add(waiting.before)
     releases.prune(layout, held - {None})
-    kept = releases.listed(layout)
-    store.prune(layout, {part: {each.parts[part] for each in kept} for part in PARTS})
+    store.prune(layout, releases.parts_in_use(layout))
     assets.publish(layout)

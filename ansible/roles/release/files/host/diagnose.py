@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 import overview
-from layout import Layout
+from layout import Layout, ReleaseError
 
 LINES = "400"
 
@@ -23,10 +23,17 @@ def diagnose(layout: Layout) -> dict[str, str]:
     }
     usage = shutil.disk_usage(layout.root)
     return {
-        "status.txt": overview.as_text(overview.overview(layout)) + "\n",
+        "status.txt": _status(layout),
         "disk.txt": f"{layout.root}: {usage.free} of {usage.total} bytes free\n",
         **{name: _output(words) for name, words in asked.items()},
     }
+
+
+def _status(layout: Layout) -> str:
+    try:
+        return overview.as_text(overview.overview(layout)) + "\n"
+    except (ReleaseError, OSError) as error:  # what is wrong may be just what status reads
+        return f"{error}\n"
 
 
 def _output(words: list[str]) -> str:

@@ -23,7 +23,7 @@ def inspect(layout: Layout) -> dict:
     """What a control machine must know to make and send what this host lacks."""
     layout.incoming.mkdir(parents=True, exist_ok=True)
     disk = os.statvfs(layout.root)
-    live = activate.live_release(layout)
+    live, live_id = _served(layout)
     return {
         "program": _sum(PROGRAM),
         "settings": _sum(SETTINGS),
@@ -33,11 +33,11 @@ def inspect(layout: Layout) -> dict:
         "free_bytes": disk.f_bavail * disk.f_frsize,
         "available_memory_bytes": _available_memory(),
         "live": live.parts if live else None,
-        "live_id": live.id if live else None,
+        "live_id": live_id,
         "on_trial": trial.pending(layout) is not None,
         "live_is_current": bool(live) and activate.is_live(layout, live.parts),
         "damaged": store.damaged(layout, live.parts) if live else [],
-        "changed_files": changed_files(layout, live) if live else [],
+        "changed_files": _changed_files(layout, live, live_id),
         "store": store.held(layout),
     }
 
@@ -45,20 +45,20 @@ def inspect(layout: Layout) -> dict:
 def overview(layout: Layout) -> dict:
     """Live release, slot, model and the last ten releases with their fate; JSON-ready."""
     slot = slots.live(layout)
-    live = activate.live_release(layout)
+    live, live_id = _served(layout)
     last, events = releases.listed(layout)[-10:], audit.history(layout)
     return {
         "live": _describe(layout, live) if live else None,
-        "live_id": live.id if live else None,
-        "made_of": bill.in_short(layout, live.id) if live else {},
+        "live_id": live_id,
+        "made_of": bill.in_short(layout, live_id) if live_id else {},
         "slot": slot,
-        "watched": bool(live) and slots.is_watched(),
+        "watched": bool(live_id) and slots.is_watched(),
         "tried": rehearsal.report(layout),
         "lock": lease.holder(),
-        "warnings": _warnings(layout, live, slot) if live else [],
+        "warnings": _warnings(layout, slot) if live_id else [],
         "releases": [_describe(layout, each) for each in reversed(last)],
         "fates": fates(events)[:10],
-        "earlier": rollback.earlier(layout, live) if live else [],
+        "earlier": rollback.earlier(layout, live_id) if live_id else [],
         "events": events[-10:],
     }
 
@@ -66,13 +66,14 @@ def overview(layout: Layout) -> dict:
 def as_text(found: dict) -> str:
     """The same for people, one line a fact."""
     live = found["live"]
-    if live is None:
+    if found["live_id"] is None:
         return "Nothing is live. Deploy with: ansible-playbook deploy.yml"
     lines = [
-        f"live       {live['id']} in slot {found['slot']}, {live['age']} old, "
-        f"by {live['who']}, commit {live['commit']}"
+        f"live       {found['live_id']} in slot {found['slot']}"
+        + (f", {live['age']} old, by {live['who']}, commit {live['commit']}" if live else "")
         + (", watched" if found["watched"] else ""),
-        f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}",
+        *([f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}"]
+          if live else []),
         "releases   " + "\n           ".join(
             f"{each['id']}  {each['fate']:<11}  {each['age']:>10}  model {each['model'] or '-'}"
             f"  by {each['who']}  {each['why']}".rstrip()
@@ -88,16 +89,21 @@ def as_text(found: dict) -> str:
     return "\n".join(lines)
 
 
-def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
-    found = []
+def _served(layout: Layout) -> tuple[releases.Release | None, str | None]:
+    """The live release, where its record is whole, and its id."""
+    return activate.live_release(layout), slots.release_in(layout, slots.live(layout))
+
+
+def _warnings(layout: Layout, slot: str) -> list[str]:
+    (live, live_id), found = _served(layout), []
     if not slots.is_running(slot):
         found.append(f"classifier@{slot}.service does not run. Look: journalctl -u it; deploy.")
     elif not slots.is_current(layout, slot):
         found.append("The live slot was started with older unit files than today's: deploy.")
     try:
-        slots.ask_edge(layout, live.id, seconds=2)
+        slots.ask_edge(layout, live_id, seconds=2)
     except ReleaseError as error:
-        found.append(f"{error} Expected {live.id}, got {error.details['got']}.")
+        found.append(f"{error} Expected {live_id}, got {error.details['got']}.")
     if waiting := trial.pending(layout):
         found.append(
             f"{waiting.release} is on trial: without a confirmation this host returns to "
@@ -105,13 +111,15 @@ def _warnings(layout: Layout, live: releases.Release, slot: str) -> list[str]:
         )
     if since := audit.changed_by_hand(layout):
         found.append(f"{layout.history} was changed by hand before the line of {since}.")
-    if files := ", ".join(changed_files(layout, live)):
+    if files := ", ".join(_changed_files(layout, live, live_id)):
         found.append(f"Files of the live release were changed by hand ({files}): deploy.")
     return found
 
 
-def changed_files(layout: Layout, live: releases.Release) -> list[str]:
+def _changed_files(layout: Layout, live: releases.Release | None, live_id: str | None) -> list[str]:
     """The first twenty paths in the live release that are not as they were installed."""
+    if live is None:
+        return [releases.RECORD] if live_id else []
     installed = [
         f"{part}/{name}"
         for part in PARTS
@@ -171,7 +179,14 @@ def _age_since(time: str) -> str:
 
 
 def _sum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+    """Of a file that is there and, with its folder, as it was installed; else empty."""
+    for place, mode in ((path.parent, 0o755), (path, 0o644)):
+        if not place.exists() or place.is_symlink():
+            return ""
+        facts = place.lstat()
+        if facts.st_uid or facts.st_gid or facts.st_mode & 0o7777 != mode:
+            return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _available_memory() -> int:

@@ -28,7 +28,7 @@ def begin(  # noqa: PLR0913 - what a call may ask for
     with hold.held(layout, owner, over):
         release, slot = complete(layout, release), slots.idle(layout)
         if live_release(layout) is None:
-            raise ReleaseError("Nothing is live to compare with. Deploy first.")
+            raise ReleaseError("No whole release is live to compare with. Deploy first.")
         running = rehearsal.state(layout)
         try:
             if running and releases.read(layout, running.release).parts == release.parts:

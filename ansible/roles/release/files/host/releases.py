@@ -9,6 +9,7 @@ from pathlib import Path
 import bill
 from layout import PARTS, Layout, ReleaseError, link, write
 
+RECORD = "release.json"
 ENVIRONMENT = "release.env"  # what the classifier's unit reads
 
 
@@ -45,7 +46,7 @@ def create(layout: Layout, release: Release) -> Path:
     staging.mkdir(parents=True)
     for part in PARTS:
         link(staging / part, f"../../store/{part}/{release.parts[part]}")
-    write(staging / "release.json", json.dumps(asdict(release), indent=2) + "\n")
+    write(staging / RECORD, json.dumps(asdict(release), indent=2) + "\n")
     write(staging / ENVIRONMENT, _environment(layout, release))
     made_of = bill.of_release(layout, release.id, release.created, release.parts)
     write(staging / bill.NAME, json.dumps(made_of, indent=2) + "\n")
@@ -70,29 +71,39 @@ def changed_files(layout: Layout, release: Release) -> list[str]:
     return links + ([] if whole else [ENVIRONMENT])
 
 
-def read(layout: Layout, release_id: str) -> Release:
-    """Read one release; ReleaseError where there is none."""
-    folder = layout.releases / release_id
+def find(layout: Layout, release_id: str) -> Release | None:
+    """Read one release; None where there is none, or where its record is missing or damaged."""
     try:
-        return Release(**json.loads((folder / "release.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        known = ", ".join(each.id for each in listed(layout)) or "none"
-        raise ReleaseError(
-            f"There is no release {release_id} on this host. Releases: {known}."
-        ) from error
+        found = Release(**json.loads((layout.releases / release_id / RECORD).read_text()))
+        whole = found.id == release_id and found.parts.keys() == set(PARTS)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return found if whole else None
+
+
+def read(layout: Layout, release_id: str) -> Release:
+    """Read one release; ReleaseError where there is no whole one."""
+    if found := find(layout, release_id):
+        return found
+    known = ", ".join(each.id for each in listed(layout)) or "none"
+    path = layout.releases / release_id / RECORD
+    why = f" ({path} is damaged or missing)" if path.parent.exists() else ""
+    raise ReleaseError(f"There is no release {release_id} on this host{why}. Releases: {known}.")
 
 
 def listed(layout: Layout) -> list[Release]:
-    """All releases, oldest first."""
-    found = []
-    for path in sorted(layout.releases.glob("[!.]*/release.json")):
-        try:
-            found.append(Release(**json.loads(path.read_text())))
-        except (ValueError, TypeError) as error:
-            raise ReleaseError(
-                f"{path} is damaged: {error}. Remove the folder {path.parent}."
-            ) from error
-    return sorted(found, key=lambda release: (release.created, release.id))
+    """All whole releases, oldest first."""
+    found = [find(layout, path.name) for path in layout.releases.glob("[!.]*")]
+    return sorted(filter(None, found), key=lambda release: (release.created, release.id))
+
+
+def parts_in_use(layout: Layout) -> dict[str, set[str]]:
+    """Digests by part of what any release needs, by its record or by what it leads to."""
+    used = {part: {each.parts[part] for each in listed(layout)} for part in PARTS}
+    for part in PARTS:
+        links = layout.releases.glob(f"[!.]*/{part}")
+        used[part] |= {path.readlink().name for path in links if path.is_symlink()}
+    return used
 
 
 def mark(layout: Layout, release_id: str, value: str | None = None) -> str:

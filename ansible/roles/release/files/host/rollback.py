@@ -8,7 +8,7 @@ import releases
 import slots
 import store
 import trial
-from activate import activate, live_release
+from activate import activate
 from layout import Layout, ReleaseError
 from releases import Release
 from trial import Trial
@@ -20,24 +20,24 @@ def rollback(
     """Return to the newest good release before the live one, or to a named one."""
     began = time.monotonic()
     with hold.held(layout, owner, over):
-        current = live_release(layout)
+        current = slots.release_in(layout, slots.live(layout))
         if current is None:
             raise ReleaseError("Nothing is live on this host. Deploy first.")
         target = releases.read(layout, to or _previous_good(layout, current))
         _check(layout, target, current)
-        way_back = Trial(target.id, current.id, {current.id: releases.mark(layout, current.id)})
+        way_back = Trial(target.id, current, {current: releases.mark(layout, current)})
         with trial.begun(layout, way_back, trial_seconds):
             activate(layout, target.id)
-        releases.mark(layout, current.id, "rolled_back")
+        releases.mark(layout, current, "rolled_back")
         releases.mark(layout, target.id, "good")
-        audit.record(layout, "rollback", target.id, who=owner["who"], left=current.id,
+        audit.record(layout, "rollback", target.id, who=owner["who"], left=current,
                      reason=owner["reason"], slot=slots.live(layout))  # fmt: skip
     seconds = round(time.monotonic() - began, 1)
-    return {"changed": True, "release": target.id, "left": current.id, "seconds": seconds}
+    return {"changed": True, "release": target.id, "left": current, "seconds": seconds}
 
 
-def _check(layout: Layout, target: Release, current: Release) -> None:
-    if target.id == current.id:
+def _check(layout: Layout, target: Release, current: str) -> None:
+    if target.id == current:
         raise ReleaseError(f"Release {target.id} is live already.")
     if (mark := releases.mark(layout, target.id)) in ("staged", "bad", "aborted"):
         raise ReleaseError(
@@ -50,21 +50,18 @@ def _check(layout: Layout, target: Release, current: Release) -> None:
         )
 
 
-def earlier(layout: Layout, current: Release) -> list[str]:
-    """The good releases before the current one, oldest first."""
-    return [
-        each.id
-        for each in releases.listed(layout)
-        if (each.created, each.id) < (current.created, current.id)
-        and releases.mark(layout, each.id) == "good"
-    ]
+def earlier(layout: Layout, current: str) -> list[str]:
+    """The good releases before the current one, oldest first; all others where it has no record."""
+    ids = [each.id for each in releases.listed(layout)]
+    before = ids[: ids.index(current)] if current in ids else ids
+    return [each for each in before if releases.mark(layout, each) == "good"]
 
 
-def _previous_good(layout: Layout, current: Release) -> str:
+def _previous_good(layout: Layout, current: str) -> str:
     older = earlier(layout, current)
     if not older:
         raise ReleaseError(
-            f"There is no good release older than {current.id} on this host. Nothing was changed."
+            f"There is no good release older than {current} on this host. Nothing was changed."
         )
     return older[-1]
 

@@ -10,7 +10,7 @@ import audit
 import hold
 import releases
 import slots
-from activate import activate, live_release
+from activate import activate
 from layout import Layout, ReleaseError
 from rollback import earlier
 from traffic import Log, Window, requests_of
@@ -37,10 +37,10 @@ def watch(layout: Layout, release_id: str) -> dict:
 def give_up(layout: Layout, release_id: str, why: str) -> dict:
     """Return from a release to the good one before it, and mark it bad."""
     with hold.working(layout):
-        release, slot = live_release(layout), slots.live(layout)
-        if release is None or release.id != release_id:
+        slot = slots.live(layout)
+        if slots.release_in(layout, slot) != release_id:
             return {"changed": False, "watched": release_id, "end": "another release serves"}
-        back_to = (earlier(layout, release) or [None])[-1]
+        back_to = (earlier(layout, release_id) or [None])[-1]
         if back_to is None:
             audit.record(layout, "breach", release_id, who="this host", why=why, back_to=None)
             raise ReleaseError(f"{why} No good release is there to return to.")
@@ -50,9 +50,10 @@ def give_up(layout: Layout, release_id: str, why: str) -> dict:
             _switch_back(layout, back_to)
         else:
             activate(layout, back_to)
+        release = releases.find(layout, release_id)
         releases.mark(layout, release_id, "bad")
         audit.record(layout, "breach", release_id, who="this host", why=why, back_to=back_to,
-                        parts=release.parts)  # fmt: skip
+                        parts=release and release.parts)  # fmt: skip
         slots.empty(layout, slot)
     return {"changed": True, "release": back_to, "left": release_id, "why": why}
 
