@@ -52,6 +52,9 @@ bench-accuracy: venv  ## how right the model is, beside its rivals, on DATA=fold
 bench-serving: venv  ## what a request costs, beside the limits, the naive way and five other servers
 	@$(VENV)/python tests/bench/serving.py --output build/bench
 
+bench-releases: venv  ## how long deploys, rollbacks and refusals take, on a Docker host, with BUNDLE
+	@PYTHONPATH=tests/stack:scripts:service $(VENV)/python tests/bench/releasing.py "$(BUNDLE)" --output build/bench
+
 bench-memory: venv  ## does the memory of training stay flat? trains on 0.7 and 2.8 GB of texts
 	@$(VENV)/python tests/bench/memory.py --output build/bench --batch-size 1024
 
@@ -64,4 +67,4 @@ lock: venv  ## resolve requirements.in and service/requirements.in into their lo
 venv:  # the control machine's environment, made anew when the lock changes
 	@$(PYTHON) scripts/environment.py
 
-.PHONY: help up down status rollback smoke-ec2 train evaluate compare test prove bench bench-pipeline bench-accuracy bench-serving bench-memory lint lock venv
+.PHONY: help up down status rollback smoke-ec2 train evaluate compare test prove bench bench-pipeline bench-accuracy bench-serving bench-memory bench-releases lint lock venv

@@ -39,13 +39,17 @@ class Host:
     """host.play(playbook, **variables), host.shell(line), host.address, host.status()."""
 
     def __init__(self, name, inventory, **variables):
-        self.name, self._inventory, self._variables = name, inventory, variables
+        self.name, self.inventory, self._variables = name, inventory, variables
+
+    def with_inventory(self, inventory):
+        """The same host as another inventory has it."""
+        return Host(self.name, inventory, **self._variables)
 
     def command(self, playbook, *options, **variables):
         """The words of an ansible-playbook call on this host."""
         program = str(Path(sys.executable).with_name("ansible-playbook"))
         given = json.dumps(self._variables | variables)
-        return [program, "--inventory", str(self._inventory), playbook, *options,
+        return [program, "--inventory", str(self.inventory), playbook, *options,
                 "--extra-vars", given]  # fmt: skip
 
     @property

@@ -3,44 +3,18 @@
 import contextlib
 import csv
 import gzip
+import hashlib
 import io
 import tarfile
 import time
 
+import broken
 import pytest
 import versions
 from load import Load
 
 pytestmark = pytest.mark.timeout(900)
 PER_SECOND = 50
-IN_CLASSIFY = """
-_unbroken = answer_classify
-
-
-def answer_classify(*given):
-    {}
-    return _unbroken(*given)
-"""
-CODE = {
-    "it does not start": (
-        "gunicorn.conf.py", "raise RuntimeError('broken on purpose')\n", "does not start"),
-    "it never gets ready": (
-        "gunicorn.conf.py", "__import__('time').sleep(3600)\n", "The candidate"),
-    "it cannot predict": (
-        "classifier/serving/routes.py", IN_CLASSIFY.format("raise ValueError"),
-        "POST /v1/classify answered 500"),
-    "it is too slow": (
-        "classifier/serving/routes.py", IN_CLASSIFY.format("__import__('time').sleep(0.2)"),
-        "golden texts took"),
-    "it hangs": (
-        "classifier/serving/routes.py", IN_CLASSIFY.format("__import__('time').sleep(3600)"),
-        "POST /v1/classify got no whole answer in time"),
-}  # fmt: skip
-MODEL = {
-    "it gives a wrong label": (versions.mislabel_a_golden_text, "got another label"),
-    "its score drifted": (versions.drift_a_golden_score, "got a probability more than"),
-    "it has another vocabulary": (versions.exchange_the_vocabulary, "golden text"),
-}
 
 
 @contextlib.contextmanager
@@ -72,20 +46,10 @@ def note(root):
 @pytest.fixture
 def candidate(root, sample_bundle, tmp_path):
     """candidate(kind) -> the variables that release it, and the cause that must be named."""
-
-    def make(kind):
-        if kind in MODEL:
-            change, cause = MODEL[kind]
-            made = versions.changed_bundle(sample_bundle, tmp_path / "bundle", change)
-            return {"release_bundle_dir": str(made)}, cause
-        name, appended, cause = CODE[kind]
-        made = versions.changed_service(root / "service", tmp_path / "service", name, appended)
-        return {"release_service_dir": str(made)}, cause
-
-    return make
+    return lambda kind: broken.candidate(kind, root / "service", sample_bundle, tmp_path)
 
 
-@pytest.mark.parametrize("kind", [*CODE, *MODEL])
+@pytest.mark.parametrize("kind", broken.KINDS)
 def test_a_candidate_is_refused_when(host, sample_bundle, candidate, note, kind):
     variables, cause = candidate(kind)
     with all_answered_by_the_live_release(host, sample_bundle):
@@ -135,6 +99,7 @@ def flip_a_byte(data):
     return data[:50_000] + bytes([data[50_000] ^ 1]) + data[50_001:]
 
 
+UNLIKE = "not the one that was sent"
 DAMAGE = {
     "flipped": flip_a_byte,
     "truncated": lambda data: data[: len(data) // 2],
@@ -171,15 +136,32 @@ def refuse_archive(host, sample_bundle, note):
     return call
 
 
-@pytest.mark.parametrize("extra", EXTRA.values(), ids=EXTRA)
+@pytest.mark.parametrize("extra", EXTRA)
 def test_a_host_refuses_an_archive_with(refuse_archive, sample_bundle, extra):
-    assert "error" in refuse_archive(archive(sample_bundle, [extra]))
+    said = refuse_archive(archive(sample_bundle, [EXTRA[extra]]))["error"]
+    name = EXTRA[extra].name
+    unlike = extra == "an extra file"
+    assert (UNLIKE if unlike else f"holds {name!r}, which is not a plain file below it") in said
 
 
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_a_host_refuses_an_archive_that_is(refuse_archive, sample_bundle, damage):
-    assert "error" in refuse_archive(damage(archive(sample_bundle)))
+    said = refuse_archive(DAMAGE[damage](archive(sample_bundle)))["error"]
+    assert (UNLIKE if damage == "flipped" else "is damaged: ") in said
 
 
 def test_a_host_refuses_an_archive_of_another_model(refuse_archive, second):
-    assert "not the one that was sent" in refuse_archive(archive(second))["error"]
+    assert UNLIKE in refuse_archive(archive(second))["error"]
+
+
+def test_a_host_takes_an_archive_that_is_whole(host, second):
+    """Else each of the refusals above could be of what they have in common."""
+    before = host.status()["live"]["id"]
+    sums = hashlib.sha256()
+    for path in sorted(second.iterdir()):
+        sums.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    digest = sums.hexdigest()
+    host.send(archive(second), f"/opt/frontdesk/incoming/model-{digest}.tar")
+    assert host.release_model(digest)["changed"] is True
+    host.play("rollback.yml")
+    assert host.status()["live"]["id"] == before

@@ -5,6 +5,7 @@ import time
 
 import pytest
 import versions
+from hosts import changes
 from load import Load
 
 pytestmark = pytest.mark.timeout(900)
@@ -141,12 +142,34 @@ def test_a_shadow_that_hangs_delays_no_client_and_is_aborted(host, swapped):
     assert host.status()["live"]["id"] == live["id"]
 
 
-def test_a_host_keeps_its_port_and_says_so(host):
-    done = host.play("provision.yml", check=False, docker_host_http_port=8999)
+def kept(done, folder):
+    """The one folder that a failed play left, named in what it said."""
     assert done.returncode != 0
-    assert f"{host.name} was made with no port and docker_host_http_port is 8999" in " ".join(
-        done.stdout.split()
-    )
+    (made,) = folder.iterdir()
+    assert f"look in: {made}" in done.stdout
+    return made
+
+
+def test_a_host_keeps_its_port_and_says_so(host, tmp_path):
+    done = host.play("deploy.yml", check=False, docker_host_http_port=8999,
+                     release_diagnostics_dir=str(tmp_path))  # fmt: skip
+    said = f"{host.name} was made with no port and docker_host_http_port is 8999"
+    folder = kept(done, tmp_path)
+    assert said in json.loads((folder / "refusal.json").read_text())["error"]
+    assert "classifier" in (folder / "journal.txt").read_text()
+    assert host.status()["lock"] is None
+
+
+def test_a_host_of_ones_own_that_is_down_is_left_out_beside_one_that_is_made_here(host, tmp_path):
+    gone = {"ansible_host": "127.0.0.1", "ansible_port": 9}  # where nothing listens
+    inventory = json.loads(host.inventory.read_text())
+    inventory["all"]["children"]["app"]["hosts"] = {"gone": gone}
+    (tmp_path / "hosts.json").write_text(json.dumps(inventory))
+    both = host.with_inventory(tmp_path / "hosts.json")
+    done = both.play("deploy.yml", check=False, release_diagnostics_dir=str(tmp_path / "failed"))
+    assert "gone did not answer and was left out" in done.stdout
+    assert host.status()["lock"] is None
+    assert changes(host.play("deploy.yml").stdout) == 0
 
 
 @pytest.mark.parametrize("path", ["/etc/frontdesk", "/usr/local/lib/frontdesk"])
@@ -157,10 +180,9 @@ def test_a_deploy_that_fails_says_where_its_diagnostics_are(host, tmp_path, path
         done = host.play("deploy.yml", check=False, release_diagnostics_dir=str(tmp_path))
     finally:
         host.shell(f"rm {path} && mv {path}.away {path}")
-    assert done.returncode != 0
-    (folder,) = tmp_path.iterdir()
-    assert str(folder) in "".join(done.stdout.split())
+    folder = kept(done, tmp_path)
     assert path in json.loads((folder / "refusal.json").read_text())["error"]
     assert "classifier" in (folder / "journal.txt").read_text()
     assert host.status()["live"]["id"] == live
-    assert host.play("deploy.yml").stdout.count("failed=0") == 2  # and holds no lock
+    assert host.status()["lock"] is None
+    host.play("deploy.yml")
