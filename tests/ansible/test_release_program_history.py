@@ -151,8 +151,11 @@ def test_what_a_host_logged_is_kept_in_a_folder_that_is_named(logged, keep, with
     assert json.loads((folder / "refusal.json").read_text()) == {"error": "no"}
 
 
-@pytest.mark.parametrize("answer", ['{"status.txt": "half', "[]", "no JSON"])
-def test_what_a_damaged_program_says_is_kept_as_it_is(keep, answer):
+@pytest.mark.parametrize(
+    "answer",
+    ['{"status.txt": "half', "[]", "no JSON", '{"changed": false, "error": "no settings"}'],
+)
+def test_what_a_program_says_that_has_no_logs_is_kept_as_it_is(keep, answer):
     folder = keep({"refused": {"error": "no"}, "answer": answer, "message": "", "journal": "last"})
     assert (folder / "host.txt").read_text() == answer
     assert (folder / "journal.txt").read_text() == "last"

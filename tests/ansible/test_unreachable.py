@@ -14,6 +14,20 @@ def inventory(tmp_path):
     return path
 
 
+def test_of_a_host_that_fell_silent_within_a_change_as_much_is_kept(run, root, inventory, tmp_path):
+    folder = tmp_path / "failed"
+    words = ["ansible-playbook", "--inventory", inventory, "--extra-vars",
+             f"release_diagnostics_dir={folder}"]  # fmt: skip
+    done = run(*words, "configure.yml", folder=root / "ansible", check=False, timeout=120)
+    assert done.returncode != 0
+    (kept,) = folder.iterdir()
+    assert "gone fell silent: " in done.stdout
+    assert f"look in: {kept}" in done.stdout
+    assert "Connection refused" in json.loads((kept / "refusal.json").read_text())["error"]
+    run(*words, "status.yml", folder=root / "ansible", check=False, timeout=120)
+    assert list(folder.iterdir()) == [kept]  # which changes nothing
+
+
 @pytest.mark.parametrize("playbook", ["deploy.yml", "release.yml"])
 def test_a_deploy_says_so_and_where_it_is_kept(run, root, inventory, tmp_path, playbook):
     folder = tmp_path / "failed"

@@ -27,9 +27,12 @@ def keep(folder: Path, host: str, said: dict) -> Path:
 def _logged(said: dict) -> dict[str, str]:
     """{file name: text} of what the host's program told, or of what is known without it."""
     try:
-        return {str(name): str(text) for name, text in json.loads(said["answer"]).items()}
-    except (ValueError, AttributeError):  # no program yet, or a damaged one
-        return {"host.txt": said["answer"] or said["message"], "journal.txt": said["journal"]}
+        told = json.loads(said["answer"])
+    except ValueError:  # no program yet, or a damaged one
+        told = None
+    if isinstance(told, dict) and all(isinstance(text, str) for text in told.values()):
+        return told
+    return {"host.txt": said["answer"] or said["message"], "journal.txt": said["journal"]}
 
 
 if __name__ == "__main__":
