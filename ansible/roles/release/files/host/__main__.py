@@ -63,6 +63,7 @@ def _take_release(made: argparse.ArgumentParser) -> None:
     made.add_argument("--id", required=True)
     made.add_argument("--commit", default="", help="the code's; without it, the live one's")
     made.add_argument("--model-card", type=json.loads, default={}, help="likewise, of the model")
+    made.add_argument("--diagnose", action="store_true", help="where it fails, tell what is logged")
     made.add_argument("--exact-id", action="store_true", help="same parts under another id count")
     made.add_argument("--even-if-bad", action="store_true", help="parts that were marked bad, too")
     made.add_argument("--allow-downgrade", action="store_true", help="an older bundle, too")
@@ -74,7 +75,6 @@ def _changing(verbs: argparse._SubParsersAction, name: str, told: str) -> argpar
     made = verbs.add_parser(name, help=told)
     made.add_argument("--owner", type=json.loads, default=hold.own(name),
                       help="for whom: token, who, reason, lease_seconds")  # fmt: skip
-    made.add_argument("--diagnose", action="store_true", help="where it fails, tell what is logged")
     made.add_argument("--over", default="", metavar="TOKEN", help="a holder known to be gone")
     return made
 
