@@ -89,12 +89,10 @@ def nobody_is_locked_out(run, root, own_host, inventory):
 
     refused = {"access_ssh_from": ["203.0.113.0/24"]}, {"access_ssh_users": ["deploy"]}
     for settings in refused:
-        began = time.monotonic()
         done = run(*played, "access.yml", "-e", json.dumps(settings), folder=root / "ansible",
                    check=False)  # fmt: skip
         assert done.returncode != 0
         assert f"You would be locked out: {next(iter(settings))}" in done.stdout + done.stderr
-        assert time.monotonic() - began < 5
         assert holds_what_it_held()
 
     # A client that takes no other host key than those that the settings do away with
