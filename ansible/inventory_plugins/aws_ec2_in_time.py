@@ -1,7 +1,9 @@
 """amazon.aws.aws_ec2 with an end to its patience, which is several minutes otherwise."""
 
+from ansible.errors import AnsibleError
 from ansible_collections.amazon.aws.plugins.inventory.aws_ec2 import InventoryModule as AwsEc2
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 DOCUMENTATION = """
 name: aws_ec2_in_time
@@ -37,6 +39,17 @@ PATIENCE = Config(connect_timeout=3, read_timeout=7, retries={"total_max_attempt
 
 class InventoryModule(AwsEc2):
     NAME = "aws_ec2_in_time"
+
+    def parse(self, *arguments, **options):
+        """Say in one line what AWS refused, and know no address: who needs one can't do without.
+
+        Ansible itself would try the file as three other kinds of inventory, with five lines each.
+        """
+        try:
+            super().parse(*arguments, **options)
+        except (AnsibleError, BotoCoreError, ClientError) as error:
+            said = " ".join(str(error).split())
+            self.display.warning(f"No instance's address is known: {said}")
 
     def client(self, *arguments, **options):
         return super().client(*arguments, config=PATIENCE, **options)

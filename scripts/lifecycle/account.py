@@ -26,11 +26,17 @@ class Account:
 
     @cached_property
     def ec2(self):
-        return self._session.client("ec2", config=PATIENCE)
+        return self._client("ec2")
 
     @cached_property
     def iam(self):
-        return self._session.client("iam", config=PATIENCE)
+        return self._client("iam")
+
+    def _client(self, service: str):
+        try:
+            return self._session.client(service, config=PATIENCE)
+        except ValueError as error:
+            raise Ec2Error(f"{error}. Set AWS_ENDPOINT_URL as a URL, or unset it.") from error
 
     @cached_property
     def number(self) -> str:
@@ -38,18 +44,22 @@ class Account:
 
         Another, that is, than those in which the stack was made last.
         """
-        caller = self._session.client("sts", config=PATIENCE).get_caller_identity()
+        caller = self._client("sts").get_caller_identity()
         number, pinned = caller["Account"], self.stack.pinned()
         if caller["Arn"].endswith(":root"):
             raise Ec2Error(
                 f"These are the root user's credentials of account {number}. "
                 "Take those of a user or role."
             )
-        if pinned.get("account", number) != number:
-            raise Ec2Error(
-                f"These credentials are of account {number}, but the stack {self.stack.stack} "
-                f"belongs to {pinned['account']} ({self.stack.state_path}). Take other credentials."
-            )
+        for owner, said in (
+            (self.stack.account, "ec2_instance_account"),
+            (pinned.get("account"), self.stack.state_path),
+        ):
+            if owner and owner != number:
+                raise Ec2Error(
+                    f"These credentials are of account {number}, but the stack {self.stack.stack} "
+                    f"belongs to {owner} ({said}). Take other credentials."
+                )
         if pinned.get("region", self.stack.region) != self.stack.region:
             raise Ec2Error(
                 f"The region is {self.stack.region} (aws_ec2.yml), but the stack "

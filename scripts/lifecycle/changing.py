@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .account import Account
 from .errors import Ec2Error
 from .explaining import explain
-from .finding import instance
+from .finding import described, instance
 from .pricing import Prices
 from .waiting import say, wait_until
 
@@ -56,13 +56,19 @@ def _stop(account: Account, found: dict) -> dict:
     return {"instance": found["InstanceId"], "state": "stopped", "was": now}
 
 
-def reboot(account: Account) -> dict:
+def rebootable(account: Account) -> dict:
+    """The instance; Ec2Error for one that does not run."""
     found = instance(account)
     if found["State"]["Name"] != "running":
         raise Ec2Error(
             f"{found['InstanceId']} is {found['State']['Name']} and can't be rebooted. "
             "Start it: scripts/ec2.py start"
         )
+    return found
+
+
+def reboot(account: Account) -> dict:
+    found = rebootable(account)
     account.ec2.reboot_instances(InstanceIds=[found["InstanceId"]])
     return {"instance": found["InstanceId"], "state": "running", "was": "running"}
 
@@ -75,6 +81,14 @@ def check_resize(account: Account, instance_type: str) -> dict:
         raise Ec2Error(
             f"{instance_type} is {wanted} and {found['InstanceId']} is {has}: its disk would not "
             f"boot. Take another type, or tear down and provision with {instance_type}."
+        )
+    disks = sum(each["Size"] for each in described(account, "volume")) * prices.disk_gb_hour
+    hourly = prices.hour(instance_type) + disks + prices.address_hour
+    if hourly > account.stack.max_hourly_cost:
+        raise Ec2Error(
+            f"{instance_type} with its disk and an address costs {hourly:.4f} $/h, above "
+            f"ec2_instance_max_hourly_cost={account.stack.max_hourly_cost}. "
+            "Take a smaller type, or raise the limit in the inventory."
         )
     return found
 

@@ -14,7 +14,8 @@ from .account import Account
 from .errors import Ec2Error
 from .explaining import explain
 from .printing import print_table
-from .stack import ANSIBLE, choose, stacks
+from .settings import ANSIBLE
+from .stack import choose, stacks
 from .waiting import say
 
 EPILOG = """
@@ -30,11 +31,13 @@ def parser() -> argparse.ArgumentParser:
     adders = made.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in verbs.VERBS.items():
         sub = adders.add_parser(name, help=verb.help, description=verb.help)
-        sub.add_argument("--inventory", type=Path, default=ANSIBLE / "inventory/ec2")
+        sub.add_argument("--inventory", type=Path, default=ANSIBLE / "inventory/ec2",
+                         help="folder of the stacks (ansible/inventory/ec2)")  # fmt: skip
         sub.add_argument("--stack", help="the inventory's host (needed where there are several)")
         sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
         if verb.plan:
             sub.add_argument("--dry-run", action="store_true", help="print the plan, do nothing")
+        if verb.removes:
             sub.add_argument("--yes", action="store_true", help="do not ask before removing")
         verb.add_arguments(sub)
     return made

@@ -10,14 +10,18 @@ from .account import Account
 from .errors import Ec2Error
 from .finding import instance
 
+SECONDS = 10  # until a host that does not answer is given up
+
 
 def ssh_words(account: Account, key: Path | None, arguments: list[str]) -> list[str]:
     """The command line of ssh; the host's key is remembered by the instance, not by its address."""
     found = _running(account)
     address = found.get("PublicIpAddress") or found.get("PrivateIpAddress")
-    own = Path("~/.ssh").expanduser() / account.stack.name
-    return ["ssh", "-i", str(key or own), "-o", f"HostKeyAlias={found['InstanceId']}",
-            "-o", "StrictHostKeyChecking=accept-new", f"admin@{address}", *arguments]  # fmt: skip
+    options = {"ConnectTimeout": SECONDS, "HostKeyAlias": found["InstanceId"],
+               "StrictHostKeyChecking": "accept-new"}  # fmt: skip
+    return ["ssh", "-i", str(key or account.stack.key_path),
+            *(word for name, value in options.items() for word in ("-o", f"{name}={value}")),
+            f"{account.stack.user}@{address}", *arguments]  # fmt: skip
 
 
 def session_words(account: Account) -> list[str]:

@@ -8,7 +8,19 @@ import yaml
 from botocore import exceptions
 
 from .errors import Ec2Error
-from .stack import ROLE
+from .settings import ROLE
+
+LINES = [
+    (Ec2Error, "{}"),
+    (exceptions.NoCredentialsError | exceptions.PartialCredentialsError,
+     "No AWS credentials were found. Set AWS_PROFILE, or run: aws configure"),
+    (exceptions.ProfileNotFound,
+     "{}. Set AWS_PROFILE to one that `aws configure list-profiles` names."),
+    (exceptions.ConfigParseError,
+     "{}. Repair that file: it is to read as `aws configure` writes it."),
+    (exceptions.HTTPClientError | exceptions.ConnectionError,
+     "AWS does not answer: {} Check the network; repeat."),
+]  # fmt: skip
 
 
 @functools.cache
@@ -19,17 +31,13 @@ def next_steps() -> dict[str, str]:
 
 def explain(error: Exception) -> str:
     """One line for an error of botocore; one of ours is one already."""
-    if isinstance(error, Ec2Error):
-        return str(error)
     if isinstance(error, exceptions.ClientError):
         said = error.response["Error"]
         code, message = said.get("Code", "?"), " ".join(said.get("Message", "").split())
         step = next_steps().get(code, "Repeat, or look at the AWS console.")
         return f"AWS refused {error.operation_name}: {code} ({message}). {step}"
-    if isinstance(error, exceptions.NoCredentialsError | exceptions.PartialCredentialsError):
-        return "No AWS credentials were found. Set AWS_PROFILE, or run: aws configure"
-    if isinstance(error, exceptions.ProfileNotFound):
-        return f"{error}. Set AWS_PROFILE to one that `aws configure list-profiles` names."
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return f"AWS does not answer: {' '.join(str(error).split())} Check the network; repeat."
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    said = " ".join(str(error).split())
+    for kinds, line in LINES:
+        if isinstance(error, kinds):
+            return line.format(said)
+    return f"{type(error).__name__}: {said}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 from .account import Account
 from .errors import Ec2Error
@@ -25,12 +25,13 @@ class Resource:
     kind: str
     id: str
     name: str
+    expiry: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}" + (f" ({self.name})" if self.name != self.id else "")
 
     def row(self) -> dict:
-        return asdict(self)
+        return {"kind": self.kind, "id": self.id, "name": self.name}
 
 
 def described(account: Account, kind: str, **options: object) -> list[dict]:
@@ -51,8 +52,19 @@ def find(account: Account) -> list[Resource]:
         own |= {"OwnerIds": ["self"]} if kind == "snapshot" else {}
         for each in described(account, kind, **own):
             if kind != "instance" or _lives(each):
-                found.append(Resource(kind, each[key], _name(each) or each[key]))
+                tags = _tags(each)
+                expiry = tags.get(account.stack.tag_keys["expiry"])
+                found.append(Resource(kind, each[key], tags.get("Name", each[key]), expiry))
     return found + _identities(account)
+
+
+def expiry(found: list[Resource]) -> str | None:
+    """The last day of what is there; of instances where there are any, else of what they left.
+
+    What bears no day is never to go, and "never" sorts behind all days.
+    """
+    deciding = [each for each in found if each.kind == "instance"] or found
+    return max((each.expiry or "never" for each in deciding), default=None)
 
 
 def instances(account: Account) -> list[dict]:
@@ -78,22 +90,24 @@ def _lives(described_instance: dict) -> bool:
     return described_instance["State"]["Name"] not in GONE
 
 
-def _name(described_resource: dict) -> str | None:
-    tags = {tag["Key"]: tag["Value"] for tag in described_resource.get("Tags", [])}
-    return tags.get("Name")
+def _tags(described_resource: dict) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in described_resource.get("Tags", [])}
 
 
 def _identities(account: Account) -> list[Resource]:
-    name, iam, found = account.stack.name, account.iam, []
-    try:
-        profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-        if account.stack.owns(profile.get("Tags", [])):
-            found.append(Resource("instance profile", name, name))
-    except iam.exceptions.NoSuchEntityException:
-        pass  # an answer: there is none
-    try:
-        if account.stack.owns(iam.get_role(RoleName=name)["Role"].get("Tags", [])):
-            found.append(Resource("role", name, name))
-    except iam.exceptions.NoSuchEntityException:
-        pass  # an answer: there is none
+    name, key = account.stack.name, account.stack.tag_keys["expiry"]
+    iam, found = account.iam, []
+    asked = {
+        "instance profile": lambda: iam.get_instance_profile(InstanceProfileName=name)[
+            "InstanceProfile"
+        ],
+        "role": lambda: iam.get_role(RoleName=name)["Role"],
+    }
+    for kind, ask in asked.items():
+        try:
+            there = ask()
+        except iam.exceptions.NoSuchEntityException:
+            continue  # an answer: there is none
+        if account.stack.owns(there.get("Tags", [])):
+            found.append(Resource(kind, name, name, _tags(there).get(key)))
     return found

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+
+from botocore.exceptions import ClientError
 
 from .account import Account
 from .errors import Ec2Error
 from .finding import described, instance
 from .waiting import say, wait_until
+
+KNOWN_SECONDS = 30  # in which what was just made is to be known everywhere at AWS
 
 
 def prunable(account: Account, keep: int) -> list[dict]:
@@ -27,7 +32,8 @@ def make_image(account: Account, keep: int, *, reboot: bool, pin: bool) -> dict:
         Name=f"{stack.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
         TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")],
     )["ImageId"]  # fmt: skip
-    ended = wait_until(f"{image} is whole", lambda: _state(account, image),
+    begun = time.monotonic()
+    ended = wait_until(f"{image} is whole", lambda: _state(account, image, begun),
                        {"available", "failed", "error"}, limit=3600)  # fmt: skip
     if ended != "available":
         raise Ec2Error(f"{image} failed at AWS; older images were kept. Repeat: ec2.py image")
@@ -51,5 +57,13 @@ def remove_image(account: Account, image: str) -> None:
             account.ec2.delete_snapshot(SnapshotId=mapping["Ebs"]["SnapshotId"])
 
 
-def _state(account: Account, image: str) -> str:
-    return account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"]
+def _state(account: Account, image: str, begun: float) -> str:
+    """Its state, also where AWS does not know for a moment what was just made."""
+    try:
+        found = account.ec2.describe_images(ImageIds=[image])["Images"]
+    except ClientError as error:
+        is_young = time.monotonic() - begun < KNOWN_SECONDS
+        if error.response["Error"]["Code"] != "InvalidAMIID.NotFound" or not is_young:
+            raise
+        found = []
+    return found[0]["State"] if found else "not known yet"

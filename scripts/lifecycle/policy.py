@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from .stack import ROLE, Stack
+from .settings import ROLE
+from .stack import Stack
 
 
 def operator_policy(stack: Stack, account_number: str) -> dict:

@@ -10,7 +10,7 @@ import yaml
 from .account import Account
 from .errors import Ec2Error
 from .finding import described, instances
-from .stack import ROLE
+from .settings import ROLE
 
 HOURS_PER_MONTH = 730
 
@@ -50,16 +50,16 @@ def cost(account: Account, now: datetime | None = None) -> list[dict]:
 
     Accrued is a lower bound: of an instance its last run (on spot by the lowest price in it), of
     disks and snapshots their whole life, of a kept address the instance's life, since AWS does not
-    tell when it was taken.
+    tell when it was taken. What is unknown is None.
     """
     now, prices = now or datetime.now(UTC), Prices(account.stack.region)
     rows, first = [], now
     for each in instances(account):
         runs, hours = _last_run(each, now)
-        market, hourly, least = _rates(account, each, prices.hour(each["InstanceType"]))
-        state = each["State"]["Name"]
-        rows.append(_row(f"{each['InstanceType']}{market}, {state}", each["InstanceId"],
-                         hourly if runs else 0, least * hours))  # fmt: skip
+        market, hourly, least = _rates(account, each, prices.types.get(each["InstanceType"]))
+        what = f"{each['InstanceType']}{market}, {each['State']['Name']}"
+        accrued = None if least is None else least * hours
+        rows.append(_row(what, each["InstanceId"], hourly if runs else 0, accrued))
         if runs and each.get("PublicIpAddress") and not _is_kept(account, each):
             price = prices.address_hour
             rows.append(_row("address", each["PublicIpAddress"], price, price * hours))
@@ -79,18 +79,29 @@ def cost(account: Account, now: datetime | None = None) -> list[dict]:
 
 
 def total(rows: list[dict]) -> dict:
-    return {key: round(sum(row[key] for row in rows), 4) for key in ("hour", "month", "accrued")}
+    """The sums; None where a part of one is unknown."""
+    columns = {key: [row[key] for row in rows] for key in ("hour", "month", "accrued")}
+    return {key: None if None in column else round(sum(column), 4)
+            for key, column in columns.items()}  # fmt: skip
 
 
-def _row(what: str, identity: str, hourly: float, accrued: float) -> dict:
-    return {"what": what, "id": identity, "hour": round(hourly, 4),
-            "month": round(hourly * HOURS_PER_MONTH, 2), "accrued": round(accrued, 4)}  # fmt: skip
+def _row(what: str, identity: str, hourly: float | None, accrued: float | None) -> dict:
+    month = None if hourly is None else hourly * HOURS_PER_MONTH
+    return {"what": what, "id": identity, "hour": _rounded(hourly, 4),
+            "month": _rounded(month, 2), "accrued": _rounded(accrued, 4)}  # fmt: skip
 
 
-def _rates(account: Account, instance: dict, on_demand: float) -> tuple[str, float, float]:
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+Rate = float | None  # None where the table has no price
+
+
+def _rates(account: Account, instance: dict, on_demand: Rate) -> tuple[str, Rate, Rate]:
     """How it is called, what an hour costs now and at least cost since the launch."""
     if instance.get("InstanceLifecycle") != "spot":
-        return "", on_demand, on_demand
+        return ", price unknown" if on_demand is None else "", on_demand, on_demand
     pages = account.ec2.get_paginator("describe_spot_price_history").paginate(
         InstanceTypes=[instance["InstanceType"]], ProductDescriptions=["Linux/UNIX"],
         AvailabilityZone=instance["Placement"]["AvailabilityZone"],

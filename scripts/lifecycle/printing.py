@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 def print_table(rows: list[dict], columns: tuple[str, ...] = ()) -> None:
-    """Print rows under their names, as wide as needed; `columns` chooses and orders them."""
+    """Print rows under their names, as wide as needed; `columns` chooses and orders them.
+
+    Without a row there is nothing to print.
+    """
+    if not rows:
+        return
     names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]

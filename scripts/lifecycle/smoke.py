@@ -24,7 +24,8 @@ from . import teardown
 from .account import Account
 from .errors import Ec2Error
 from .finding import instance
-from .stack import ANSIBLE, Stack, choose
+from .settings import ANSIBLE
+from .stack import Stack, choose
 from .waiting import say
 
 TEXT = "where is my parcel?"
@@ -103,7 +104,7 @@ def _write_inventory(like: Stack, ssh_cidr: str) -> tuple[Path, Stack]:
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     hosts["all"]["children"]["app"]["children"]["ec2_hosts"]["hosts"] = {name: {
         "ec2_instance_ssh_cidr": ssh_cidr, "ec2_instance_key_dir": str(folder),
-        "ec2_instance_expiry": str(tomorrow)}}  # fmt: skip
+        "ec2_instance_account": like.account, "ec2_instance_expiry": str(tomorrow)}}  # fmt: skip
     (folder / "hosts.yml").write_text(yaml.safe_dump(hosts))
     return folder, choose(folder, name)
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from . import settings
 from .errors import Ec2Error
-
-ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
-ROLE = ANSIBLE / "roles" / "ec2_instance"
 
 
 @dataclass(frozen=True)
@@ -21,9 +18,15 @@ class Stack:
 
     stack: str
     region: str
+    account: str  # the only one that it may be in; empty: any
     state_path: Path
+    max_hourly_cost: float
+    user: str
+    key_path: Path
     name_prefix: str
     tag_keys: dict[str, str]
+    port: int  # on which it serves
+    tls_name: str | None  # what it is asked for over TLS; None where it has none, empty by address
 
     @property
     def name(self) -> str:
@@ -46,7 +49,7 @@ class Stack:
             pin = json.loads(self.state_path.read_text())
             if re.fullmatch(r"\d{12}", pin["account"]) and pin["image_id"].startswith("ami-"):
                 return pin
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             pass  # told below, together with a file that is JSON but says something else
         raise Ec2Error(
             f"{self.state_path} is damaged. Remove it: the next provision.yml pins the image again."
@@ -63,29 +66,30 @@ class Stack:
 
 def stacks(inventory: Path) -> list[Stack]:
     """All stacks of an inventory folder; Ec2Error where it is none."""
-    try:
-        hosts = yaml.safe_load((inventory / "hosts.yml").read_text())
-        plugin = yaml.safe_load((inventory / "aws_ec2.yml").read_text())
-        names = list(hosts["all"]["children"]["app"]["children"]["ec2_hosts"]["hosts"])
-        region = plugin["regions"][0]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError) as error:
-        reason = " ".join(str(error).split())
+    return [_stack(inventory, name, tell) for name, tell in settings.read(inventory).items()]
+
+
+def _stack(inventory: Path, name: str, tell: Callable[[str], object]) -> Stack:
+    if not re.fullmatch(str(tell("ec2_instance_stack_pattern")), name):
         raise Ec2Error(
-            f"{inventory} is no inventory of stacks ({reason}). Name a copy of "
-            "ansible/inventory/ec2 with --inventory."
-        ) from error
-    wiring = yaml.safe_load((ANSIBLE / "group_vars/all.yml").read_text())
-    for name in names:
-        if not re.fullmatch(wiring["ec2_instance_stack_pattern"], str(name)):
-            raise Ec2Error(
-                f"The stack name '{name}' in {inventory} won't do: "
-                "take 2 to 32 lower-case letters, digits and hyphens, beginning with a letter."
-            )
-    return [
-        Stack(str(name), region, inventory / ".state" / f"{name}.json",
-              wiring["ec2_instance_name_prefix"], wiring["ec2_instance_tag_keys"])
-        for name in names
-    ]  # fmt: skip
+            f"The stack name '{name}' in {inventory} won't do: "
+            "take 2 to 32 lower-case letters, digits and hyphens, beginning with a letter."
+        )
+    region = tell("ec2_instance_region")
+    if not region or not isinstance(region, str):
+        raise Ec2Error(f"{inventory}/aws_ec2.yml names no region: write regions: [eu-central-1].")
+    names, is_encrypted = list(tell("nginx_server_names")), tell("app_is_encrypted")
+    return Stack(
+        name, region, str(tell("ec2_instance_account")),
+        state_path=Path(tell("ec2_instance_state_dir")).expanduser() / f"{name}.json",
+        max_hourly_cost=float(tell("ec2_instance_max_hourly_cost")),
+        user=tell("ansible_user"),
+        key_path=Path(tell("ansible_ssh_private_key_file")).expanduser(),
+        name_prefix=tell("ec2_instance_name_prefix"),
+        tag_keys=dict(tell("ec2_instance_tag_keys")),
+        port=int(tell("nginx_tls_port" if is_encrypted else "nginx_listen_port")),
+        tls_name=(names[0] if names else "") if is_encrypted else None,
+    )  # fmt: skip
 
 
 def choose(inventory: Path, wanted: str | None) -> Stack:

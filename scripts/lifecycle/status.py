@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
-import urllib.error
-import urllib.request
+import socket
+import ssl
 from datetime import UTC, date, datetime
 
 from .account import Account
 from .changing import is_protected
-from .finding import instances
+from .finding import expiry, find, instances
 from .pricing import cost, total
+from .stack import Stack
 from .waiting import say
 
 COLUMNS = ("stack", "state", "type", "address", "release", "age_hours", "expiry", "protected",
@@ -30,7 +32,7 @@ def status(account: Account) -> list[dict]:
             "stack": account.stack.stack, "account": account.number,
             "region": account.stack.region, "instance": each["InstanceId"],
             "state": each["State"]["Name"], "type": each["InstanceType"], "address": address,
-            "release": live_release(serving) if serving else None,
+            "release": live_release(account.stack, serving) if serving else None,
             "age_hours": round(age.total_seconds() / 3600, 1),
             "expiry": tags.get(account.stack.tag_keys["expiry"]),
             "protected": is_protected(account, each["InstanceId"]), **costs,
@@ -39,22 +41,37 @@ def status(account: Account) -> list[dict]:
         say(f"{len(rows)} instances carry the tag of {account.stack.stack}: take it off all but "
             "one, or tear the stack down.")  # fmt: skip
     return rows or [{"stack": account.stack.stack, "account": account.number,
-                     "region": account.stack.region, "state": "none", **costs}]  # fmt: skip
+                     "region": account.stack.region, "state": "none",
+                     "expiry": expiry(find(account)), **costs}]  # fmt: skip
 
 
-def is_expired(expiry: str | None) -> bool:
+def is_expired(day: str | None) -> bool:
     """Whether the day of an expiry tag has passed; what is no day never does."""
     try:
-        return date.fromisoformat(expiry or "never") < datetime.now(UTC).date()
+        return date.fromisoformat(day or "never") < datetime.now(UTC).date()
     except ValueError:
         return False
 
 
-def live_release(address: str, seconds: float = 3) -> str | None:
-    """The release that answers there; None where nothing does."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+def live_release(stack: Stack, address: str, seconds: float = 3) -> str | None:
+    """The release that answers there; None where nothing does.
+
+    Whose the certificate is does not matter for what is only shown.
+    """
     try:
-        with opener.open(f"http://{address}/readyz", timeout=seconds) as answer:
-            return json.load(answer).get("release_id")
-    except (OSError, ValueError, urllib.error.URLError):
+        with socket.create_connection((address, stack.port), timeout=seconds) as line:
+            connection = http.client.HTTPConnection(stack.tls_name or address)
+            connection.sock = _encrypted(line, stack.tls_name)
+            connection.request("GET", "/readyz")
+            answer = connection.getresponse()
+            return json.load(answer).get("release_id") if answer.status == 200 else None
+    except (OSError, ValueError, http.client.HTTPException):
         return None
+
+
+def _encrypted(line: socket.socket, name: str | None) -> socket.socket:
+    if name is None:
+        return line
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(line, server_hostname=name or None)

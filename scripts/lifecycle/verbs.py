@@ -10,13 +10,15 @@ from pathlib import Path
 from . import changing, connecting, imaging, smoke, teardown
 from .account import Account
 from .errors import Ec2Error
-from .finding import find, instance, instances
+from .finding import expiry, find, instance
 from .policy import operator_policy
 from .pricing import cost, total
 from .status import COLUMNS, is_expired, status
 from .waiting import say
 
 Rows = list[dict]
+UNKNOWN = ("The type's price is unknown, and with it the sum. Add it to "
+           "ansible/roles/ec2_instance/files/prices.yml.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def planned(
 
 def show_status(account: Account, _: argparse.Namespace) -> Rows:
     rows = status(account)
+    if rows[0]["accrued"] is None:
+        say(UNKNOWN)
     for row in rows:
         if is_expired(row.get("expiry")):
             say(f"{row['stack']} expired on {row['expiry']}: scripts/ec2.py teardown --expired")
@@ -58,6 +62,8 @@ def show_status(account: Account, _: argparse.Namespace) -> Rows:
 
 def show_cost(account: Account, _: argparse.Namespace) -> Rows:
     rows = cost(account)
+    if any(row["accrued"] is None for row in rows):
+        say(UNKNOWN)
     return [*rows, {"what": "total (accrued: at least)", "id": "", **total(rows)}]
 
 
@@ -66,26 +72,26 @@ def plan_resize(account: Account, args: argparse.Namespace) -> Rows:
 
 
 def plan_image(account: Account, args: argparse.Namespace) -> Rows:
-    pruned = imaging.prunable(account, max(args.keep - 1, 0))
+    if args.keep < 1:
+        raise Ec2Error(f"--keep {args.keep} would remove the new image, too: keep 1 or more.")
+    pruned = imaging.prunable(account, args.keep - 1)
     return [{"plan": "make an image", "of": instance(account)["InstanceId"]},
             *({"plan": "remove", "of": each["ImageId"]} for each in pruned)]  # fmt: skip
 
 
 def make_image(account: Account, args: argparse.Namespace) -> Rows:
-    if args.keep < 1:
-        raise Ec2Error(f"--keep {args.keep} would remove the new image, too: keep 1 or more.")
     return [imaging.make_image(account, args.keep, reboot=args.reboot, pin=args.pin)]
 
 
 def plan_teardown(account: Account, args: argparse.Namespace) -> Rows:
-    if args.expired and not _all_expired(account):
+    if args.expired and not is_expired(expiry(find(account))):
         return []
     teardown.refuse_protected(account)
     return [{"plan": "remove", **each.row()} for each in find(account)]
 
 
 def tear_down(account: Account, args: argparse.Namespace) -> Rows:
-    if args.expired and not _all_expired(account):
+    if args.expired and not is_expired(expiry(find(account))):
         say("It has not expired: nothing was removed.")
         return []
     rows = teardown.tear_down(account)
@@ -100,12 +106,6 @@ def _left(rows: Rows) -> bool:
     return any(row["result"] != "removed" for row in rows)
 
 
-def _all_expired(account: Account) -> bool:
-    key = account.stack.tag_keys["expiry"]
-    tags = [{tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in instances(account)]
-    return bool(tags) and all(is_expired(each.get(key)) for each in tags)
-
-
 def _resize_arguments(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("type", help="instance type, as t3.small")
 
@@ -117,7 +117,7 @@ def _image_arguments(sub: argparse.ArgumentParser) -> None:
 
 
 def _ssh_arguments(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--key", type=Path, help="private key (~/.ssh/<name of the stack>)")
+    sub.add_argument("--key", type=Path, help="private key (the inventory's)")
     sub.add_argument("words", nargs="*", help="command for the host, after --")
 
 
@@ -134,7 +134,8 @@ VERBS = {
                  lambda account, _: [changing.stop(account)],
                  planned("stop", changing.stoppable)),
     "reboot": Verb("reboot the instance",
-                   lambda account, _: [changing.reboot(account)], planned("reboot")),
+                   lambda account, _: [changing.reboot(account)],
+                   planned("reboot", changing.rebootable)),
     "resize": Verb("stop, change the type, start",
                    lambda account, args: [changing.resize(account, args.type)], plan_resize,
                    add_arguments=_resize_arguments),

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from lifecycle.policy import operator_policy
-from lifecycle.stack import ANSIBLE, ROLE, stacks
+from lifecycle.settings import ANSIBLE, ROLE
+from lifecycle.stack import stacks
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

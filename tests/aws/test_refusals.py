@@ -1,5 +1,6 @@
 """Bad input and broken lines: one clear line in bounded time, and nothing half made."""
 
+import itertools
 import json
 import time
 
@@ -47,6 +48,63 @@ def test_a_damaged_pin_is_named(cloud, ec2, text):
     assert "main.json is damaged. Remove it" in refused(ec2("status"))
 
 
+def test_a_folder_in_the_place_of_a_pin_is_named(cloud, ec2):
+    (ec2.inventory / ".state/main.json").mkdir(parents=True)
+    assert "main.json is damaged. Remove it" in refused(ec2("status"))
+
+
+NO_GROUP = b"all: {children: {app: {hosts: {main: }}}}"
+NO_HOSTS = b"all: {children: {app: {children: {ec2_hosts: {hosts: }}}}}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("hosts.yml", b"all: \xff", "is no inventory of stacks ("),
+        ("hosts.yml", b"all: [", "is no inventory of stacks ("),
+        ("hosts.yml", NO_GROUP, "is no inventory of stacks ('ec2_hosts')"),
+        ("hosts.yml", NO_HOSTS, "names no stack: add a host below ec2_hosts"),
+        ("aws_ec2.yml", b"regions: []", "ec2_instance_region can't be read in"),
+        ("aws_ec2.yml", b"regions: [{}]", "names no region: write regions: [eu-central-1]"),
+    ],
+    ids=["bytes", "syntax", "no group", "no hosts", "no regions", "no text"],
+)
+def test_an_inventory_that_says_no_stacks_is_refused(cloud, ec2, name, content, words):
+    (ec2.inventory / name).write_bytes(content)
+    assert words in refused(ec2("status"))
+    assert cloud.calls == []
+
+
+def set_variables(inventory, **settings):
+    """In a file beside the inventory's hosts, where Ansible reads it, too."""
+    (inventory / "group_vars").mkdir()
+    (inventory / "group_vars/ec2_hosts.yml").write_text(json.dumps(settings))
+
+
+def test_verbs_read_the_settings_that_the_playbook_reads(cloud, ec2, tmp_path):
+    plugin = ec2.inventory / "aws_ec2.yml"
+    plugin.write_text(plugin.read_text().replace("[eu-central-1]", "eu-central-1"))
+    set_variables(ec2.inventory, ec2_instance_state_dir=f"{tmp_path}/{{{{ 'pins' }}}}",
+                  ec2_instance_key_dir="/keys", tls_mode="provided",
+                  tls_server_names=["desk.example", "www.desk.example"])  # fmt: skip
+    (seen,) = stacks(ec2.inventory)
+    assert (seen.region, seen.account, seen.user) == ("eu-central-1", "", "admin")
+    assert (str(seen.state_path), str(seen.key_path)) == (
+        f"{tmp_path}/pins/main.json", "/keys/frontdesk-main")  # fmt: skip
+    assert (seen.port, seen.tls_name) == (443, "desk.example")
+
+
+def test_another_account_or_region_than_the_inventory_says_is_refused(cloud, ec2):
+    make_stack(cloud)
+    before = everything(cloud)
+    set_variables(ec2.inventory, ec2_instance_account="210987654321")
+    words = "but the stack main belongs to 210987654321 (ec2_instance_account)"
+    assert words in refused(ec2("teardown", "--yes"))
+    (ec2.inventory / "group_vars/ec2_hosts.yml").write_text('{"ec2_instance_region": "us-east-1"}')
+    assert "No instance is tagged frontdesk-stack=main in us-east-1" in refused(ec2("stop"))
+    assert everything(cloud) == before
+
+
 def test_another_account_than_the_stacks_is_refused(cloud, ec2):
     (ec2.inventory / ".state").mkdir()
     pin = {"account": "210987654321", "region": "eu-central-1", "image_id": "ami-1"}
@@ -84,6 +142,11 @@ def test_the_root_user_is_refused(cloud, ec2, monkeypatch):
         ({"AWS_ACCESS_KEY_ID": None}, "No AWS credentials were found"),
         ({"AWS_PROFILE": "nobody"}, "nobody) could not be found. Set AWS_PROFILE"),
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS does not answer"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, "nonsense. Set AWS_ENDPOINT_URL as a URL, or unset it"),
+        (
+            {"AWS_SHARED_CREDENTIALS_FILE": "README.md"},
+            "README.md. Repair that file: it is to read",
+        ),
     ],
 )
 def test_credentials_and_network_are_asked_for_by_name(run, root, cloud, changes, words):
@@ -97,25 +160,60 @@ def test_credentials_and_network_are_asked_for_by_name(run, root, cloud, changes
     assert "Traceback" not in done.stderr
 
 
+ASKED = "Set AWS_PROFILE (and no keys beside it), or run: aws configure"
+
+
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "words", "step"),
     [
-        (NO_KEYS, "Failed to retrieve"),
-        (
-            NO_KEYS | {"AWS_PROFILE": "nobody"},
-            "Couldn't connect to AWS: The config profile (nobody)",
-        ),
-        ({"AWS_PROFILE": "nobody"}, "Passing both a profile and access tokens"),
+        (NO_KEYS, "No AWS credentials were found: Failed to retrieve", ASKED),
+        (NO_KEYS | {"AWS_PROFILE": "nobody"},
+         "No AWS credentials were found: Couldn't connect to AWS: The config profile (nobody)",
+         ASKED),
+        ({"AWS_PROFILE": "nobody"},
+         "No AWS credentials were found: Passing both a profile and access tokens", ASKED),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, "Invalid endpoint: nonsense.",
+         "Set AWS_ENDPOINT_URL as a URL, or unset it."),
+        ({"AWS_SHARED_CREDENTIALS_FILE": "provision.yml"}, "Unable to parse config file:",
+         "Repair that file: it is to read as `aws configure` writes it."),
     ],
-)
-def test_the_playbook_asks_for_credentials_by_name(cloud, provision, changes, words):
+    ids=["no keys", "no profile", "both", "endpoint", "unreadable"],
+)  # fmt: skip
+def test_the_playbook_asks_for_credentials_by_name(cloud, provision, changes, words, step):
     done = provision(check=False, environment=changes)
     assert done.returncode != 0
     said = done.stdout.split("Say in one line what went wrong")[1]
-    assert f"No AWS credentials were found: {words}" in said
-    assert "Set AWS_PROFILE (and no keys beside it), or run: aws configure" in said
+    assert words in said
+    assert step in said
     assert "Traceback" not in said
     assert cloud.calls == []
+
+
+def test_an_inventory_that_is_no_text_ends_the_playbook(cloud, provision):
+    (provision.inventory / "hosts.yml").write_bytes(b"all: \xff")
+    done = provision(check=False)
+    assert done.returncode != 0
+    assert "Completely failed to parse inventory source" in done.stdout
+    assert cloud.actions() == ["ec2:DescribeInstances"]
+
+
+def test_an_address_that_the_inventory_does_not_tell_ends_the_run_in_one_line(cloud, provision):
+    make_stack(cloud)
+    cloud.client("ec2").get_waiter("instance_running").wait(WaiterConfig={"Delay": 1})
+    assert provision("--tags", "address").returncode == 0
+    asked = itertools.count()
+
+    def refuse(call):
+        if "tag-key" in call.parameters.values() and next(asked):  # the inventory, again
+            cloud.faults.append(Fault(call.action, code="UnauthorizedOperation", status=403))
+
+    cloud.on_call = refuse
+    done = provision("--tags", "address", check=False)
+    said = " ".join(done.stdout.split())
+    assert done.returncode != 0
+    assert "[ERROR]: Task failed: Action failed: main was made, but the inventory" in said
+    assert said.count("No instance's address is known:") == 1
+    assert "Failed to parse inventory" not in said
 
 
 @pytest.mark.parametrize(
@@ -153,6 +251,7 @@ def test_a_region_without_prices_is_refused(cloud, ec2):
 def test_images_to_keep_are_at_least_one(cloud, ec2):
     make_stack(cloud)
     assert "keep 1 or more" in refused(ec2("image", "--keep", "0", "--yes"))
+    assert "keep 1 or more" in refused(ec2("image", "--keep", "0", "--dry-run"))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ WRONG = {
     "type": ({"type": "t9.huge"}, "The instance type 't9.huge' has no price in eu-central-1"),
     "price": ({"type": "t3.medium"}, "above ec2_instance_max_hourly_cost=0.05"),
     "day": ({"expiry": "31.1.2027"}, "write a day as 2027-01-31"),
+    "february": ({"expiry": "2027-02-29"}, "write a day as 2027-01-31"),
+    "month": ({"expiry": "2028-00-12"}, "write a day as 2027-01-31"),
+    "april": ({"expiry": "2028-04-31"}, "write a day as 2027-01-31"),
+    "disk": ({"disk_gb": -300}, "ec2_instance_disk_gb is -300: a disk has 8"),
+    "octets": ({"ssh_cidr": "999.999.1.1/32"}, "port 22 is opened to one address only"),
+    "folder": ({}, "folder.json is damaged. Remove it"),
     "everybody": ({"ssh_cidr": "0.0.0.0/0"}, "port 22 is opened to one address only"),
     "everybody6": ({"ssh_cidr": "::/0"}, "port 22 is opened to one address only"),
     "network": ({"ssh_cidr": "203.0.113.0/24"}, "port 22 is opened to one address only"),
@@ -32,9 +38,11 @@ def said(running_cloud, tmp_path_factory):
     """What one run says of one host each with one wrong setting."""
     running_cloud.reset()
     playbook = Playbook(running_cloud, tmp_path_factory.mktemp("settings"))
-    write(playbook, {name: settings for name, (settings, _) in WRONG.items()} | {"right": {}})
+    write(playbook, {name: settings for name, (settings, _) in WRONG.items()}
+          | {"right": {"expiry": "2028-02-29", "ssh_cidr": "255.0.19.200/32"}})  # fmt: skip
     state = playbook.inventory / ".state"
     state.mkdir()
+    (state / "folder.json").mkdir()
     (state / "damaged.json").write_text('{"account": ')
     (state / "moved.json").write_text('{"account": "210987654321", "image_id": "ami-1"}')
     launch(running_cloud.client("ec2"), {"frontdesk-stack": "double"})

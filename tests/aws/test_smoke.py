@@ -1,7 +1,7 @@
 """The run that is meant for AWS, as far as it goes without hosts: tests/stack has the rest."""
 
 import pytest
-from lifecycle.stack import ANSIBLE
+from lifecycle.settings import ANSIBLE
 from seeding import everything
 from testcloud.server import Fault
 

@@ -140,6 +140,19 @@ def test_expired_takes_only_what_is_past_its_day(cloud, ec2, expiry, goes):
     assert (everything(cloud) != before) == goes
 
 
+def test_what_an_expired_stack_left_without_its_instance_goes_as_well(cloud, ec2):
+    before = everything(cloud)
+    identity = make_stack(cloud, expiry="2020-01-31")
+    cloud.client("ec2").terminate_instances(InstanceIds=[identity])
+    _, out, err = ec2("status", "--json")
+    (row,) = json.loads(out)
+    assert (row["state"], row["expiry"]) == ("none", "2020-01-31")
+    assert "main expired on 2020-01-31" in err
+    assert ec2("teardown", "--expired", "--yes")[0] == 0
+    assert everything(cloud) == before
+    assert ec2("teardown", "--expired", "--yes")[:2] == (0, "")
+
+
 @pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.prove)])
 def test_an_interrupt_anywhere_leaves_what_a_repetition_removes(cloud, ec2, step):
     before = everything(cloud)

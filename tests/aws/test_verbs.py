@@ -1,14 +1,21 @@
 """Each verb does what it says, waits for it, and tells it to people and programs."""
 
+import dataclasses
+import http.server
 import itertools
 import json
 import re
+import ssl
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from lifecycle import connecting
+from lifecycle.command import parser
 from lifecycle.pricing import Prices
+from lifecycle.stack import stacks
+from lifecycle.status import live_release
 from seeding import everything, make_stack
 from testcloud.corrections import Pace
 from testcloud.server import Fault
@@ -63,6 +70,45 @@ def test_status_warns_of_an_expiry_that_passed(cloud, ec2):
     assert "main expired on 2020-01-31" in ec2("status")[2]
 
 
+def test_a_type_without_a_price_is_shown_and_the_sum_is_unknown(cloud, ec2):
+    stack(cloud).instance_type = "t3.large"
+    code, out, err = ec2("status", "--json")
+    assert (code, json.loads(out)[0]["hour"]) == (0, None)
+    assert "The type's price is unknown, and with it the sum. Add it to" in err
+    rows = told(ec2("cost", "--json"))
+    assert rows[0]["what"] == "t3.large, price unknown, running"
+    assert (rows[0]["hour"], rows[1]["month"], rows[-1]["accrued"]) == (None, 0.76, None)
+
+
+class OnTls(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"release_id": "r1"}' if self.path == "/readyz" else b"")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("name", ["desk.example", ""])
+def test_the_live_release_is_asked_for_over_tls_by_its_name(run, tmp_path, ec2, name):
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+        "-nodes", "-subj", "/CN=x", "-keyout", tmp_path / "key",
+        "-out", tmp_path / "crt")  # fmt: skip
+    context, asked = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), []
+    context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    context.sni_callback = lambda _, wanted, __: asked.append(wanted)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnTls) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (seen,) = stacks(ec2.inventory)
+        tls = dataclasses.replace(seen, port=server.server_port, tls_name=name)
+        assert live_release(tls, "127.0.0.1") == "r1"
+        assert asked == [name or None]
+        assert live_release(dataclasses.replace(tls, tls_name=None), "127.0.0.1") is None
+        server.shutdown()
+
+
 def test_tables_are_on_stdout_and_talk_on_stderr(cloud, ec2):
     stack(cloud)
     _, out, err = ec2("status")
@@ -89,6 +135,7 @@ def test_reboot_refuses_what_does_not_run(cloud, ec2):
     code, _, err = ec2("reboot")
     assert code == 1
     assert "stopped and can't be rebooted. Start it" in err
+    assert ec2("reboot", "--dry-run")[:2] == (1, "")
 
 
 @pytest.mark.parametrize("state", ["running", "stopped"])
@@ -103,7 +150,7 @@ def test_resize_changes_the_type_and_leaves_the_state(cloud, ec2, state):
 def test_resize_without_capacity_returns_to_the_old_type(cloud, ec2):
     instance = stack(cloud)
     cloud.faults.append(Fault("StartInstances", code="InsufficientInstanceCapacity"))
-    code, _, err = ec2("resize", "t3.medium")
+    code, _, err = ec2("resize", "t3.small")
     assert code == 1
     assert "is t3.micro as before" in err
     assert (instance.instance_type, instance.state) == ("t3.micro", "running")
@@ -159,14 +206,16 @@ def test_a_resize_to_the_same_type_promises_and_does_nothing(cloud, ec2):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "words"), [("t4g.small", "would not boot"), ("t9.huge", "known are t3.nano")]
-)
+    ("wanted", "words"), [("t4g.small", "would not boot"), ("t9.huge", "known are t3.nano"),
+                          ("t3.medium", "above ec2_instance_max_hourly_cost=0.05")]
+)  # fmt: skip
 def test_resize_refuses_before_it_stops_anything(cloud, ec2, wanted, words):
     instance = stack(cloud)
     code, _, err = ec2("resize", wanted)
     assert code == 1
     assert words in err
     assert instance.state == "running"
+    assert ec2("resize", wanted, "--dry-run")[:2] == (1, "")
 
 
 def test_images_are_pruned_but_for_the_newest_and_the_pinned(cloud, ec2, monkeypatch):
@@ -184,6 +233,13 @@ def test_images_are_pruned_but_for_the_newest_and_the_pinned(cloud, ec2, monkeyp
 class Stamp(str):
     def __format__(self, _):
         return str(self)
+
+
+def test_an_image_that_is_not_known_yet_is_waited_for(cloud, ec2):
+    stack(cloud)
+    cloud.faults.append(Fault("DescribeImages", code="InvalidAMIID.NotFound", skip=1, times=2))
+    assert told(ec2("image", "--yes", "--json"))["image"].startswith("ami-")
+    assert cloud.faults[0].times == 0
 
 
 def test_an_image_that_fails_removes_no_older_one(cloud, ec2, monkeypatch):
@@ -217,6 +273,7 @@ def test_ssh_remembers_the_instance_and_not_its_address(cloud, ec2, monkeypatch)
     ec2("ssh", "--", "uptime")
     ec2("session")
     assert f"HostKeyAlias={instance.id}" in started[0]
+    assert "ConnectTimeout=10" in started[0]
     assert started[0][-2:] == [f"admin@{instance.public_ip}", "uptime"]
     assert started[1][-1] == instance.id
 
@@ -227,6 +284,14 @@ def test_a_missing_program_is_named(cloud, ec2, monkeypatch):
     code, _, err = ec2("session")
     assert code == 1
     assert "There is no command aws. Install it" in err
+
+
+def test_every_option_is_explained_and_only_what_removes_can_be_confirmed():
+    (verbs,) = [each for each in parser()._actions if each.choices]
+    options = {verb: sub._actions for verb, sub in verbs.choices.items()}
+    assert [each.dest for every in options.values() for each in every if not each.help] == []
+    confirmed = {verb for verb, every in options.items() for each in every if each.dest == "yes"}
+    assert confirmed == {"image", "teardown", "smoke"}
 
 
 def test_every_type_in_the_table_has_a_processor():

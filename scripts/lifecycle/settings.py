@@ -1,0 +1,67 @@
+"""What Ansible makes of the settings of an inventory: the playbooks read the same.
+
+Only hosts.yml and what belongs to it is read, so that AWS is asked for nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+
+from .errors import Ec2Error
+
+ANSIBLE = Path(__file__).resolve().parents[2] / "ansible"
+ROLE = ANSIBLE / "roles" / "ec2_instance"
+GROUP = "ec2_hosts"
+
+_load_plugins = functools.cache(init_plugin_loader)
+
+
+def read(inventory: Path) -> dict[str, Callable[[str], object]]:
+    """For each stack's host the function that tells a setting by its name.
+
+    Ec2Error where the folder is no inventory of stacks, and of the function where a value can't be.
+    """
+    _load_plugins()
+    loader = DataLoader()
+    loader.set_basedir(str(ANSIBLE))
+    source = inventory.absolute() / "hosts.yml"
+    try:
+        loader.load_from_file(str(source))  # what the manager can't read it only warns of
+        manager = InventoryManager(loader=loader, sources=[str(source)])
+        manager.groups[GROUP]
+        defaults = loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True)
+        variables = VariableManager(loader=loader, inventory=manager)
+        hosts = {host.name: variables.get_vars(host=host) for host in manager.get_hosts(GROUP)}
+    except (AnsibleError, OSError, ValueError, KeyError, TypeError) as error:
+        raise Ec2Error(
+            f"{inventory} is no inventory of stacks ({_line(error)}). Name a copy of "
+            "ansible/inventory/ec2 with --inventory."
+        ) from error
+    if not hosts:
+        raise Ec2Error(f"{source} names no stack: add a host below {GROUP}.")
+
+    def teller(variables: dict) -> Callable[[str], object]:
+        templar = Templar(loader=loader, variables=defaults | variables)
+
+        def tell(name: str) -> object:
+            try:
+                return templar.template((defaults | variables)[name])
+            except (AnsibleError, KeyError) as error:
+                raise Ec2Error(f"{name} can't be read in {inventory}: {_line(error)}.") from error
+
+        return tell
+
+    return {name: teller(variables) for name, variables in hosts.items()}
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
