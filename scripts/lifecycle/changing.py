@@ -84,13 +84,20 @@ def check_resize(account: Account, instance_type: str) -> dict:
         )
     disks = sum(each["Size"] for each in described(account, "volume")) * prices.disk_gb_hour
     hourly = prices.hour(instance_type) + disks + prices.address_hour
+    if prices.credits_hour(found["InstanceType"]) and _buys_credits(account, found):
+        hourly += prices.credits_hour(instance_type)
     if hourly > account.stack.max_hourly_cost:
         raise Ec2Error(
-            f"{instance_type} with its disk and an address costs {hourly:.4f} $/h, above "
+            f"{instance_type} with its disk and an address costs up to {hourly:.4f} $/h, above "
             f"ec2_instance_max_hourly_cost={account.stack.max_hourly_cost}. "
             "Take a smaller type, or raise the limit in the inventory."
         )
     return found
+
+
+def _buys_credits(account: Account, found: dict) -> bool:
+    answer = account.ec2.describe_instance_credit_specifications(InstanceIds=[found["InstanceId"]])
+    return answer["InstanceCreditSpecifications"][0]["CpuCredits"] == "unlimited"
 
 
 def plan_resize(account: Account, instance_type: str) -> dict:

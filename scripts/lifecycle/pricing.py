@@ -26,6 +26,7 @@ class Prices:
                 "Add it to ansible/roles/ec2_instance/files/prices.yml."
             )
         self.date, self.address_hour = str(table["date"]), table["address_hour"]
+        self._credits, self._processors = table["credits"], table["credit_processors"]
         self.architectures = table["architectures"]
         self.region, self.types = region, table["regions"][region]["hour"]
         self.disk_gb_hour = table["regions"][region]["disk_gb_month"] / HOURS_PER_MONTH
@@ -39,6 +40,10 @@ class Prices:
                 "Add it to ansible/roles/ec2_instance/files/prices.yml."
             )
         return self.types[instance_type]
+
+    def credits_hour(self, instance_type: str) -> float:
+        """What processor time costs at most, beyond what the type earns."""
+        return self._credits.get(instance_type.partition(".")[0], 0) * self._processors
 
     def architecture(self, instance_type: str) -> str:
         self.hour(instance_type)

@@ -1,6 +1,7 @@
 """What the control machine makes for a host: the same content is the same archive."""
 
 import json
+import re
 import shutil
 import tarfile
 import zipfile
@@ -106,6 +107,15 @@ def test_an_environment_is_made_once_for_each_kind_of_host(cache, service, monke
     assert pack.pack_env(cache, lock, {**HOST, "python": "3.11"}, "2") != first
     assert downloads == [HOST, {**HOST, "python": "3.11"}]
     assert names(first) == ["requirements.txt", "wheels/a.whl"]
+
+
+def test_all_wheels_are_there_for_an_arm64_host(cache, root):
+    lock = root / "service/requirements.txt"
+    held = names(pack.pack_env(cache, lock, {**HOST, "machine": "aarch64"}, "1"))
+    wheels = [name for name in held if name.endswith(".whl")]
+    wanted = re.findall(r"^\S+==(?!.*sys_platform == 'win32')", lock.read_text(), re.MULTILINE)
+    assert len(wheels) == len(wanted)
+    assert [name for name in wheels if not re.search("aarch64|none-any", name)] == []
 
 
 def test_wheels_that_do_not_match_the_lock_are_refused_and_nothing_is_kept(cache, tmp_path):

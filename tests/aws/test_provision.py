@@ -1,5 +1,6 @@
 """The playbook makes one of everything, as it should be, and nothing twice."""
 
+import base64
 import json
 import os
 import re
@@ -105,7 +106,34 @@ def test_the_role_may_be_taken_by_ec2_alone_and_allows_session_manager_alone(sta
 
 def test_a_second_run_changes_nothing(stack):
     assert recap(stack.first)["changed"] > 5
-    assert recap(stack(**stack.options))["changed"] == 0
+    other = {"disk_gb": 20, "cpu_credits": "standard"}  # for one that is to be made
+    again = stack(**stack.options, **other)
+    assert recap(again)["changed"] == 0
+    told = " ".join(again.stdout.split())
+    assert "disk, 8 GB gp3" in told
+    assert "beyond what the type earns: 0.05 $ per vCPU and hour, 0.1000 $/h at most" in told
+    assert "together 0.0120 $/h" in told
+
+
+def test_the_image_is_pinned_for_the_next_launch(stack):
+    pin = json.loads((stack.inventory / ".state/main.json").read_text())
+    assert pin == {"account": "123456789012", "region": "eu-central-1",
+                   "image_id": "ami-0d13000000000002a"}  # fmt: skip
+
+
+def user_data(cloud):
+    """What the one launch was given, once a shell can read it."""
+    (launch,) = [call for call in cloud.calls if call.action == "RunInstances"]
+    given = base64.b64decode(launch.parameters["UserData"]).decode()
+    subprocess.run(["sh", "-n"], input=given, text=True, check=True)
+    return given
+
+
+def test_where_port_22_may_be_shut_the_host_fetches_the_agent_of_session_manager(stack):
+    assert (
+        "https://s3.eu-central-1.amazonaws.com/amazon-ssm-eu-central-1/latest/debian_amd64/"
+        "amazon-ssm-agent.deb"
+    ) in user_data(stack.cloud)
 
 
 def test_a_check_tells_what_was_changed_by_hand_and_nothing_else(stack):
@@ -167,20 +195,27 @@ def as_list(value):
     return [value] if isinstance(value, str) else value
 
 
-def test_a_key_of_ones_own_is_made_known_and_none_is_made(cloud, provision):
+def test_a_key_a_subnet_and_a_processor_of_ones_own_are_taken(cloud, provision, client):
+    vpc = client.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = client.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
     words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", provision.folder / "own"]
     subprocess.run(words, check=True)
     public = provision.folder / "own.pub"
-    provision(public_key_path=public, cpu_credits="standard")
+    provision(public_key_path=public, cpu_credits="standard", subnet_id=subnet, type="t4g.nano",
+              session_manager=True, ssh_cidr=None)  # fmt: skip
     (pair,) = cloud.ec2.key_pairs.values()
     assert pair.material_public.decode().split()[:2] == public.read_text().split()[:2]
     assert list(provision.folder.glob("keys/*")) == []
     (launch,) = [call for call in cloud.calls if call.action == "RunInstances"]
     assert launch.parameters["CreditSpecification.CpuCredits"] == "standard"
+    assert (launch.parameters["SubnetId"], group(cloud).vpc_id) == (subnet, vpc)
+    assert only(alive(cloud)).image_id == "ami-0d13000000000002b"
+    assert "/debian_arm64/amazon-ssm-agent.deb" in user_data(cloud)
+    assert [rule.from_port for rule in group(cloud).ingress_rules if rule.from_port == 22] == []
 
 
 def test_a_spot_instance_is_launched_once_with_its_tags_and_below_the_limit(cloud, provision, ec2):
-    options = {"spot": True, "max_hourly_cost": 0.0104}
+    options = {"spot": True, "max_hourly_cost": 0.1104}
     first = provision(**options)
     assert "t3.nano (x86_64) on spot: 0.0040 $/h now in the dearest zone" in first.stdout
     assert "together 0.0100 $/h" in first.stdout
@@ -213,11 +248,15 @@ def test_prices_are_awss_own_where_its_list_answers(cloud, provision):
     said = " ".join(provision("--tags", "plan").stdout.split())
     assert "together 0.0248 $/h, 18.10 $/month" in said
     assert "prices of AWS's price list of 20" in said.replace("''", "'")
+    assert "at most 0.1248 $/h when it is busy all the time, limit 0.1500 $/h" in said
     cloud.price_list["t3.nano"] = 0.05
     refused = provision("--tags", "plan", check=False)
     assert refused.returncode != 0
-    assert "costs 0.0548 $/h in eu-central-1, above ec2_instance_max_hourly_cost=0.05" in (
-        " ".join(refused.stdout.split()))  # fmt: skip
+    assert (
+        "costs 0.1548 $/h in eu-central-1, processor time that it may buy included, above "
+        "ec2_instance_max_hourly_cost=0.15. Take a smaller type, set ec2_instance_cpu_credits to "
+        "standard, or raise the limit."
+    ) in " ".join(refused.stdout.split())
 
 
 SLOW = Fault("GetProducts", line="slow", seconds=2, times=9)

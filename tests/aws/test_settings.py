@@ -13,7 +13,7 @@ WRONG = {
     "-main": ({}, "The stack name '-main' won't do"),
     "region": ({"region": "mars-north-1"}, "No prices are known for the region 'mars-north-1'"),
     "type": ({"type": "t9.huge"}, "The instance type 't9.huge' has no price in eu-central-1"),
-    "price": ({"type": "t3.medium"}, "above ec2_instance_max_hourly_cost=0.05"),
+    "price": ({"type": "t3.medium"}, "above ec2_instance_max_hourly_cost=0.15"),
     "day": ({"expiry": "31.1.2027"}, "write a day as 2027-01-31"),
     "february": ({"expiry": "2027-02-29"}, "write a day as 2027-01-31"),
     "month": ({"expiry": "2028-00-12"}, "write a day as 2027-01-31"),

@@ -207,7 +207,7 @@ def test_a_resize_to_the_same_type_promises_and_does_nothing(cloud, ec2):
 
 @pytest.mark.parametrize(
     ("wanted", "words"), [("t4g.small", "would not boot"), ("t9.huge", "known are t3.nano"),
-                          ("t3.medium", "above ec2_instance_max_hourly_cost=0.05")]
+                          ("t3.medium", "costs up to 0.1540 $/h, above ec2_instance_")]
 )  # fmt: skip
 def test_resize_refuses_before_it_stops_anything(cloud, ec2, wanted, words):
     instance = stack(cloud)

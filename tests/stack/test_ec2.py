@@ -58,10 +58,10 @@ class Stack:
             "PATH": f"{folder / 'bin'}:{path}", "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp")
         }  # fmt: skip
 
-    def play(self, what, playbook, **variables):
+    def play(self, what, playbook, *options, **variables):
         """The play's tasks that changed something."""
-        done = self._run.long(what, *self._host.command(playbook, **variables), folder=ANSIBLE,
-                              timeout=900, **self._environment)  # fmt: skip
+        words = self._host.command(playbook, *options, **variables)
+        done = self._run.long(what, *words, folder=ANSIBLE, timeout=900, **self._environment)
         return sum(map(int, re.findall(r"changed=(\d+)", done.stdout)))
 
     def verb(self, *words):
@@ -115,6 +115,7 @@ def test_a_stack_lives_from_nothing_to_nothing(cloud, machines, stack):
     stack.play("EC2: from nothing to serving", "deploy.yml")
     (made,) = stack.verb("status")
     first = classify(made["address"])
+    assert machines.killed_for_memory(made["instance"]) == 0
     assert first["release_id"] == made["release"]
     assert stack.shell("hostname").strip() == made["instance"]
 
@@ -140,6 +141,22 @@ def test_a_stack_lives_from_nothing_to_nothing(cloud, machines, stack):
     rows = stack.verb("teardown", "--yes")
     assert {row["result"] for row in rows} == {"removed"}
     assert everything(cloud) == before
+    assert Machines.names() == []
+    assert machines.failures == []
+
+
+@pytest.mark.prove
+def test_an_instance_that_nobody_uses_stops_itself(cloud, machines, stack):
+    stack.play("EC2: from nothing to a host", "provision.yml")
+    stack.play("EC2: its idle stop", "configure.yml", "--tags", "idle_stop",
+               idle_stop_minutes=1)  # fmt: skip
+    (made,) = stack.verb("status")
+    deadline = time.monotonic() + 300  # the timer looks every minute
+    while stack.verb("status")[0]["state"] == "running" and time.monotonic() < deadline:
+        time.sleep(5)
+    (ended,) = stack.verb("status")
+    assert (ended["instance"], ended["state"]) == (made["instance"], "stopped")
+    stack.verb("teardown", "--yes")
     assert Machines.names() == []
     assert machines.failures == []
 

@@ -21,6 +21,7 @@ from moto.ec2.models import (
     tags,
 )
 from moto.ec2.models import elastic_network_interfaces as interfaces
+from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.key_pairs import KeyPairs
 from moto.ec2.responses.spot_instances import SpotInstances
 
@@ -194,6 +195,22 @@ def _tags():
 
 
 def _launches():
+    @_replace(InstanceResponse, "run_instances")
+    def launch(self, original):
+        answer = original(self)
+        wanted = self._get_param("CreditSpecification", {}).get("CpuCredits", "unlimited")
+        for each in answer.result.instances:
+            self.ec2_backend.get_instance(each.id).cpu_credits = wanted
+        return answer
+
+    @_replace(InstanceResponse, "describe_instance_credit_specifications")
+    def credit_specifications(self, original):
+        """moto says standard of all."""
+        answer = original(self)
+        for each in answer.result["InstanceCreditSpecifications"]:
+            each["CpuCredits"] = self.ec2_backend.get_instance(each["InstanceId"]).cpu_credits
+        return answer
+
     @_replace(instances.InstanceBackend, "run_instances")
     def run(self, original, *arguments, **options):
         tokens = self.__dict__.setdefault("launches", {})

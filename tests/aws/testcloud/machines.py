@@ -84,6 +84,13 @@ class Machines:
         return True
 
     @staticmethod
+    def killed_for_memory(instance_id):
+        """How many processes the machine's kernel ended since its memory was all used."""
+        events = "cat /sys/fs/cgroup/memory.events || cat /sys/fs/cgroup/memory/memory.oom_control"
+        told = docker("exec", _name(instance_id), "sh", "-c", events)
+        return int(dict(line.split() for line in told.splitlines())["oom_kill"])
+
+    @staticmethod
     def wait_for_end(instance):
         """Return when the machine has stopped, whoever stopped it."""
         subprocess.run(["docker", "wait", _name(instance.id)], capture_output=True, check=False)

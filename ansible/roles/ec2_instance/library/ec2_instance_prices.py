@@ -1,5 +1,8 @@
 #!/usr/bin/python
-"""What a stack costs an hour: by AWS's price list where it answers in time, else by the table."""
+"""What a stack costs an hour: by AWS's price list where it answers in time, else by the table.
+
+Disk and credits are those of the instance, where one is there.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,9 @@ def main() -> None:
         argument_spec={
             "instance_type": {"type": "str", "required": True},
             "disk_gb": {"type": "int", "required": True},
+            "cpu_credits": {"type": "str", "required": True},
+            "credits_hour": {"type": "float", "default": 0},  # of a type that earns some: at most
+            "instance_id": {"type": "str"},
             "spot": {"type": "bool", "default": False},
             "table": {"type": "dict", "required": True},
             "seconds": {"type": "float", "default": 5},
@@ -35,11 +41,38 @@ def main() -> None:
             msg=f"The instance type {given['instance_type']} has no price in {given['region']}: "
             "add it to roles/ec2_instance/files/prices.yml."
         )
-    hour = {"on_demand": unit["type"], "disk": unit["disk"] * given["disk_gb"] / HOURS_PER_MONTH,
-            "address": unit["address"]}  # fmt: skip
+    has = {"disk_gb": given["disk_gb"], "cpu_credits": given["cpu_credits"]}
+    if given["instance_id"]:
+        has |= there(module)
+    buys = has["cpu_credits"] == "unlimited"
+    hour = {
+        "on_demand": unit["type"],
+        "disk": unit["disk"] * has["disk_gb"] / HOURS_PER_MONTH,
+        "address": unit["address"],
+        "credits": given["credits_hour"] if buys else 0,
+    }
     hour["type"] = spot_price(module) if given["spot"] else hour["on_demand"]
     total = hour["type"] + hour["disk"] + hour["address"]
-    module.exit_json(changed=False, hour=hour, total=total, source=source)
+    module.exit_json(
+        changed=False, hour=hour, total=total, most=total + hour["credits"], source=source, **has
+    )
+
+
+def there(module: AnsibleAWSModule) -> dict:
+    """What the instance has, whatever the settings say."""
+    ec2, identity = module.client("ec2"), module.params["instance_id"]
+    try:
+        attached = [{"Name": "attachment.instance-id", "Values": [identity]}]
+        disks = ec2.describe_volumes(Filters=attached)["Volumes"]
+        has = {"disk_gb": sum(each["Size"] for each in disks)}
+        if module.params["credits_hour"]:  # AWS refuses to tell it of other types
+            answer = ec2.describe_instance_credit_specifications(InstanceIds=[identity])
+            (has["cpu_credits"],) = (
+                each["CpuCredits"] for each in answer["InstanceCreditSpecifications"]
+            )
+    except (ClientError, BotoCoreError) as error:
+        module.fail_json_aws(error, msg="Could not ask what the instance has")
+    return has
 
 
 def unit_prices(module: AnsibleAWSModule) -> tuple[dict, str]:
