@@ -6,6 +6,7 @@ Only hosts.yml and what belongs to it is read, so that AWS is asked for nothing.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def read(inventory: Path) -> dict[str, Callable[[str], object]]:
 
         def tell(name: str) -> object:
             try:
-                return templar.template((defaults | variables)[name])
+                value = templar.template((defaults | variables)[name])
+                return json.loads(json.dumps(value))  # Ansible's own kinds of text go no further
             except (AnsibleError, KeyError) as error:
                 raise Ec2Error(f"{name} can't be read in {inventory}: {_line(error)}.") from error
 

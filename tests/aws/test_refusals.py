@@ -88,6 +88,7 @@ def test_verbs_read_the_settings_that_the_playbook_reads(cloud, ec2, tmp_path):
                   ec2_instance_key_dir="/keys", tls_mode="provided",
                   tls_server_names=["desk.example", "www.desk.example"])  # fmt: skip
     (seen,) = stacks(ec2.inventory)
+    assert type(seen.region) is str
     assert (seen.region, seen.account, seen.user) == ("eu-central-1", "", "admin")
     assert (str(seen.state_path), str(seen.key_path)) == (
         f"{tmp_path}/pins/main.json", "/keys/frontdesk-main")  # fmt: skip
