@@ -36,13 +36,15 @@ def read(inventory: Path) -> dict[str, Callable[[str], object]]:
     loader.set_basedir(str(ANSIBLE))
     source = inventory.absolute() / "hosts.yml"
     try:
-        loader.load_from_file(str(source))  # what the manager can't read it only warns of
+        if not isinstance(loader.load_from_file(str(source)), dict):  # the manager only warns of it
+            raise ValueError("its hosts.yml is no mapping")
         manager = InventoryManager(loader=loader, sources=[str(source)])
-        manager.groups[GROUP]
+        if GROUP not in manager.groups:
+            raise ValueError(f"it has no group {GROUP}")
         defaults = loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True)
         variables = VariableManager(loader=loader, inventory=manager)
         hosts = {host.name: variables.get_vars(host=host) for host in manager.get_hosts(GROUP)}
-    except (AnsibleError, OSError, ValueError, KeyError, TypeError) as error:
+    except (AnsibleError, OSError, ValueError) as error:
         raise Ec2Error(
             f"{inventory} is no inventory of stacks ({_line(error)}). Name a copy of "
             "ansible/inventory/ec2 with --inventory."

@@ -66,7 +66,13 @@ class Stack:
 
 def stacks(inventory: Path) -> list[Stack]:
     """All stacks of an inventory folder; Ec2Error where it is none."""
-    return [_stack(inventory, name, tell) for name, tell in settings.read(inventory).items()]
+    try:
+        return [_stack(inventory, name, tell) for name, tell in settings.read(inventory).items()]
+    except (TypeError, ValueError) as error:
+        raise Ec2Error(
+            f"A setting in {inventory} is of the wrong type ({error}). It is named by: "
+            "ansible-playbook provision.yml --tags plan"
+        ) from error
 
 
 def _stack(inventory: Path, name: str, tell: Callable[[str], object]) -> Stack:

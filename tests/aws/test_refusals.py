@@ -62,12 +62,13 @@ NO_HOSTS = b"all: {children: {app: {children: {ec2_hosts: {hosts: }}}}}"
     [
         ("hosts.yml", b"all: \xff", "is no inventory of stacks ("),
         ("hosts.yml", b"all: [", "is no inventory of stacks ("),
-        ("hosts.yml", NO_GROUP, "is no inventory of stacks ('ec2_hosts')"),
+        ("hosts.yml", b"- main", "is no inventory of stacks (its hosts.yml is no mapping)"),
+        ("hosts.yml", NO_GROUP, "no inventory of stacks (it has no group ec2_hosts)"),
         ("hosts.yml", NO_HOSTS, "names no stack: add a host below ec2_hosts"),
         ("aws_ec2.yml", b"regions: []", "ec2_instance_region can't be read in"),
         ("aws_ec2.yml", b"regions: [{}]", "names no region: write regions: [eu-central-1]"),
     ],
-    ids=["bytes", "syntax", "no group", "no hosts", "no regions", "no text"],
+    ids=["bytes", "syntax", "list", "no group", "no hosts", "no regions", "no text"],
 )
 def test_an_inventory_that_says_no_stacks_is_refused(cloud, ec2, name, content, words):
     (ec2.inventory / name).write_bytes(content)
@@ -93,6 +94,13 @@ def test_verbs_read_the_settings_that_the_playbook_reads(cloud, ec2, tmp_path):
     assert (str(seen.state_path), str(seen.key_path)) == (
         f"{tmp_path}/pins/main.json", "/keys/frontdesk-main")  # fmt: skip
     assert (seen.port, seen.tls_name) == (443, "desk.example")
+
+
+def test_a_setting_of_the_wrong_type_is_refused(cloud, ec2):
+    set_variables(ec2.inventory, ec2_instance_max_hourly_cost="much")
+    words = "is of the wrong type (could not convert string to float: 'much'). It is named by"
+    assert words in refused(ec2("status"))
+    assert cloud.calls == []
 
 
 def test_another_account_or_region_than_the_inventory_says_is_refused(cloud, ec2):
