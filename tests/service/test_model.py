@@ -74,10 +74,12 @@ def test_rare_words_weigh_more_and_padding_nothing():
     assert not fresh.get_layer("rarity").trainable
 
 
-def test_both_parts_add_up_each_with_its_weight():
-    linear, words, weighting = linear_of(), words_of(), weighting_of()
+@pytest.mark.parametrize("labels", [3, 17])
+def test_both_parts_add_up_each_with_its_weight(labels):
+    linear, words, weighting = linear_of(labels=labels), words_of(labels=labels), weighting_of()
     ids = numpy.array([[3, 7, 29, 30, 49]])
-    part = model.build_words(weighting, WORDS_END, LABEL_COUNTS, Settings(dimensions=4))
+    counts = numpy.arange(labels, 0, -1)
+    part = model.build_words(weighting, WORDS_END, counts, Settings(dimensions=4))
     part.get_layer("vectors").set_weights([words.vectors])
     part.get_layer("labels").set_weights([words.labels, words.bias])
     assert model.Words.of(part).vectors.tolist() == words.vectors.tolist()
@@ -99,11 +101,19 @@ def test_vectors_count_as_much_as_they_are_told_to(weight):
     assert (numpy.abs(one - other).max() < 1e-6) == (weight == 0)
 
 
-def test_scores_take_a_byte_each():
-    network = model.combine(linear_of(), words_of(), weighting_of(), Settings())
+def test_of_many_labels_a_score_takes_a_byte():
+    network = model.combine(linear_of(labels=17), words_of(labels=17), weighting_of(), Settings())
     scores = network.get_layer(model.TERMS_LAYER).scores.numpy()
     assert scores.dtype == numpy.int8
     assert numpy.abs(scores[2:]).max(axis=1).tolist() == [127] * (IDS - 2)
+
+
+def test_of_few_labels_a_score_is_what_was_fitted():
+    network = model.combine(linear_of(labels=16), words_of(labels=16), weighting_of(), Settings())
+    parts = network.get_layer(model.TERMS_LAYER).values
+    fitted = linear_of(labels=16).scores * numpy.float32(model.MARGIN_LOGITS)
+    assert (parts["scores"] == fitted).all()
+    assert (parts["scales"][:, 0] == 1).all()
 
 
 @pytest.mark.parametrize("labels", [2, 6, 150])
