@@ -8,6 +8,8 @@ from pathlib import Path
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 
+from ansible import context
+
 DOCUMENTATION = """
 name: silent_hosts
 type: notification
@@ -19,8 +21,9 @@ description:
 author: Frontdesk
 """
 
-CHANGES = {"deploy.yml", "configure.yml", "release.yml", "rollback.yml"}
-KEEP = Path(__file__).parents[1] / "roles/release/files/diagnostics.py"
+CHANGES = {f"{name}.yml" for name in ("deploy", "configure", "release", "rollback", "canary",
+                                      "shadow", "promote", "abort", "restore")}  # fmt: skip
+ROLE = Path(__file__).parents[1] / "roles/release"
 
 
 class CallbackModule(CallbackBase):
@@ -35,7 +38,7 @@ class CallbackModule(CallbackBase):
         self._changes, self._play, self._silent = False, None, {}
 
     def v2_playbook_on_start(self, playbook):
-        self._changes = Path(playbook._file_name).name in CHANGES
+        self._changes = Path(playbook._file_name).name in CHANGES and not context.CLIARGS["check"]
 
     def v2_playbook_on_play_start(self, play):
         self._play = play
@@ -48,17 +51,18 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):  # noqa: ARG002 - as Ansible calls it
         for host, said in self._silent.items():
             told = {"refused": said, "answer": "", "message": said["error"], "journal": ""}
-            words = [sys.executable, str(KEEP), self._folder(host), host.get_name()]
+            self._display.display(f"{host.get_name()} fell silent: {said['error']}")
+            keep = [sys.executable, str(ROLE / "files/diagnostics.py"), self._folder(host)]
             done = subprocess.run(
-                words, input=json.dumps(told), capture_output=True, text=True, check=True
-            )
-            self._display.display(
-                f"{host.get_name()} fell silent: {said['error']}\nlook in: {done.stdout.strip()}"
-            )
+                [*keep, host.get_name()], input=json.dumps(told), capture_output=True, text=True,
+                check=False,
+            )  # fmt: skip
+            self._display.display(f"look in: {done.stdout.strip() or done.stderr.strip()}")
 
     def _folder(self, host):
         manager = self._play.get_variable_manager()
-        known = manager.get_vars(play=self._play, host=host)
-        return Templar(loader=self._play.get_loader(), variables=known).template(
-            known["release_diagnostics_dir"]
-        )
+        loader = self._play.get_loader()
+        default = loader.load_from_file(str(ROLE / "defaults/main.yml"))["release_diagnostics_dir"]
+        known = {"role_path": str(ROLE), "release_diagnostics_dir": default}
+        known |= manager.get_vars(play=self._play, host=host)
+        return Templar(loader=loader, variables=known).template(known["release_diagnostics_dir"])

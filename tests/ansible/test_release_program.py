@@ -20,6 +20,7 @@ import rollback
 import slots
 import store
 import trial
+import watch
 from layout import Layout, ReleaseError
 from release_host import OTHER, OWNER, upload
 
@@ -99,7 +100,9 @@ def test_how_a_release_is_run_may_not_be_changed_by_hand_either(host, layout, da
     assert overview.inspect(layout)["changed_files"] == []
 
 
-@pytest.fixture(params=[None, "", "7", "{}", '{"id": "r02"}', "r01"])
+@pytest.fixture(
+    params=[None, "", "7", "r01", {"created": "yesterday"}, {"model": None}, {"parts": {"env": 1}}]
+)
 def unrecorded(request, host, layout):
     """Two releases, and of the live one, r02, what it is made of can't be read."""
     host.deploy(model="1")
@@ -107,6 +110,8 @@ def unrecorded(request, host, layout):
     path = layout.releases / "r02" / "release.json"
     if request.param is None:
         path.unlink()
+    elif isinstance(request.param, dict):
+        path.write_text(json.dumps(json.loads(path.read_text()) | request.param))
     elif request.param == "r01":  # another's
         path.write_text((layout.releases / "r01" / "release.json").read_text())
     else:
@@ -144,6 +149,27 @@ def test_it_stays_warm_with_its_parts_where_the_next_serves(host, layout):
 @pytest.mark.usefixtures("unrecorded")
 def test_it_can_be_left_for_the_release_before(layout):
     assert rollback.rollback(layout, None, OWNER)["release"] == "r01"
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_it_is_left_by_its_watch(layout):
+    assert watch.give_up(layout, "r02", "Too slow.")["release"] == "r01"
+
+
+@pytest.mark.usefixtures("unrecorded")
+def test_it_is_mended_where_other_hosts_serve_it_under_its_id(host, layout):
+    release = replace(host.release(model="2"), id="r02")
+    deploy.deploy(layout, release, OWNER, exact_id=True)
+    assert overview.inspect(layout)["changed_files"] == []
+    assert overview.inspect(layout)["live_id"] == "r02"
+
+
+@pytest.mark.parametrize("damage", [spoil, lead_away])
+def test_what_was_changed_in_it_by_hand_is_mended_under_its_id_too(host, layout, damage):
+    host.deploy()
+    damage(layout.live / "release")
+    deploy.deploy(layout, replace(host.release(), id="r01"), OWNER, exact_id=True)
+    assert overview.inspect(layout)["changed_files"] == []
 
 
 def test_a_release_that_does_not_serve_goes_with_its_record(host, layout):

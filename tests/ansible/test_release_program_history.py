@@ -1,5 +1,6 @@
 """The host's history: complete, in order, and not to be changed unnoticed."""
 
+import importlib.util
 import json
 import subprocess
 
@@ -9,7 +10,7 @@ import overview
 import pytest
 import rollback
 import watch
-from layout import ReleaseError
+from layout import Layout, ReleaseError
 from release_host import OWNER
 
 
@@ -161,10 +162,34 @@ def test_what_a_program_says_that_has_no_logs_is_kept_as_it_is(keep, answer):
     assert (folder / "journal.txt").read_text() == "last"
 
 
+@pytest.fixture
+def program(layout, root, monkeypatch):
+    """The program that Ansible calls, on this layout: program.main(words)."""
+    path = root / "ansible/roles/release/files/host/__main__.py"
+    spec = importlib.util.spec_from_file_location("frontdesk_release", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(Layout, "read", lambda path: layout)
+    return module
+
+
+@pytest.mark.parametrize("more", [[], ["--diagnose"]])
+def test_a_refusal_tells_what_was_logged_where_that_is_asked_for(
+    host, logged, program, capsys, more
+):
+    host.bad.add("r02")
+    parts = [f"--{part}={digest}" for part, digest in host.release(model="2").parts.items()]
+    words = ["deploy", "--id=r02", *parts, "--commit=c", '--model-card={"model_id": "m"}', *more]
+    assert program.main(words) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["changed"], said["live"]) == (False, "r01")
+    assert said.get("logged", {}).keys() == (json.loads(logged).keys() if more else set())
+
+
 def test_a_host_whose_status_fails_still_tells_the_rest(host, layout, monkeypatch):
     host.deploy()
     monkeypatch.setattr(diagnose, "_output", lambda words: f"{words[0]}\n")
-    (layout.live / "release" / "release.json").write_text("spoiled")
+    (layout.root / "trial.json").write_text("7")
     told = diagnose.diagnose(layout)
-    assert "r01" in told["status.txt"]
+    assert told["status.txt"].startswith("TypeError: ")
     assert told["journal.txt"] == "journalctl\n"

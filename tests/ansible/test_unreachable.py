@@ -45,3 +45,15 @@ def test_a_deploy_says_so_and_where_it_is_kept(run, root, inventory, tmp_path, p
     assert f"look in: {kept}" in said
     assert "gone does not answer" in json.loads((kept / "refusal.json").read_text())["error"]
     assert "Connection refused" in (kept / "host.txt").read_text()
+
+
+def test_what_could_not_be_kept_is_said_beside_why_the_change_failed(run, root, inventory):
+    for playbook in ("deploy.yml", "configure.yml"):
+        done = run(
+            "ansible-playbook", "--inventory", inventory, playbook,
+            "--extra-vars", "release_diagnostics_dir=/dev/null/failed",
+            folder=root / "ansible", check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert "Connection refused" in done.stdout
+        assert "look in: nowhere, it could not be kept: " in done.stdout

@@ -32,6 +32,8 @@ BY_HAND = {
                            "^-kernel.sysrq = 1"),
     "the firewall": ("nft flush ruleset", "The kernel does not hold the rules"),
     "a mode: the code": (f"chmod 666 {APP}/gunicorn.conf.py", "app/gunicorn.conf.py"),
+    "a mode: the program": ("chmod 666 /usr/local/lib/frontdesk/release.pyz",
+                            "^--- before: /usr/local/lib/frontdesk/release.pyz"),
     "a mode: a slot": ("chmod 777 /opt/frontdesk/slots/blue",
                        r"^--- before: /opt/frontdesk/slots/blue\n(.*\n){2}-    mode: '0777'$"),
     "a mode: a unit": (f"chmod 660 {UNITS}/classifier@.socket",

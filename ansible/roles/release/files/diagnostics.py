@@ -36,4 +36,7 @@ def _logged(said: dict) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    print(keep(Path(sys.argv[1]).resolve(), sys.argv[2], json.load(sys.stdin)))
+    try:
+        print(keep(Path(sys.argv[1]).resolve(), sys.argv[2], json.load(sys.stdin)))
+    except OSError as error:
+        sys.exit(print(f"nowhere, it could not be kept: {error}") or 1)

@@ -43,7 +43,7 @@ def in_short(layout: Layout, release_id: str) -> dict:
     path = layout.releases / release_id / NAME
     try:
         components = json.loads(path.read_text())["components"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {"path": str(path), "packages": sum(map(_is_package, components))}
 

@@ -2,9 +2,10 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 
 import overview
-from layout import Layout, ReleaseError
+from layout import Layout
 
 LINES = "400"
 
@@ -21,19 +22,23 @@ def diagnose(layout: Layout) -> dict[str, str]:
         "memory.txt": ["cat", "/proc/meminfo"],
         "processes.txt": ["ps", "-eo", "pid,ppid,user,rss,etimes,args", "--sort", "-rss"],
     }
-    usage = shutil.disk_usage(layout.root)
     return {
-        "status.txt": _status(layout),
-        "disk.txt": f"{layout.root}: {usage.free} of {usage.total} bytes free\n",
+        "status.txt": _told(lambda: overview.as_text(overview.overview(layout))),
+        "disk.txt": _told(lambda: _disk(layout)),
         **{name: _output(words) for name, words in asked.items()},
     }
 
 
-def _status(layout: Layout) -> str:
+def _disk(layout: Layout) -> str:
+    usage = shutil.disk_usage(layout.root)
+    return f"{layout.root}: {usage.free} of {usage.total} bytes free"
+
+
+def _told(ask: Callable[[], str]) -> str:
     try:
-        return overview.as_text(overview.overview(layout)) + "\n"
-    except (ReleaseError, OSError) as error:  # what is wrong may be just what status reads
-        return f"{error}\n"
+        return ask() + "\n"
+    except Exception as error:  # noqa: BLE001 - what is damaged may be just what this reads
+        return f"{type(error).__name__}: {error}\n"
 
 
 def _output(words: list[str]) -> str:

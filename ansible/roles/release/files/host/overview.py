@@ -72,8 +72,8 @@ def as_text(found: dict) -> str:
         f"live       {found['live_id']} in slot {found['slot']}"
         + (f", {live['age']} old, by {live['who']}, commit {live['commit']}" if live else "")
         + (", watched" if found["watched"] else ""),
-        *([f"model      {live['model']['model_id']}, accuracy {live['model']['accuracy']:.3f}"]
-          if live else []),
+        *([f"model      {live['model'].get('model_id', 'unknown')}, "
+           f"accuracy {live['model'].get('accuracy', 0):.3f}"] if live else []),
         "releases   " + "\n           ".join(
             f"{each['id']}  {each['fate']:<11}  {each['age']:>10}  model {each['model'] or '-'}"
             f"  by {each['who']}  {each['why']}".rstrip()

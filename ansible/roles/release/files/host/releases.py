@@ -32,27 +32,31 @@ def now() -> str:
 def create(layout: Layout, release: Release) -> Path:
     """Write a release folder that leads to its parts, marked staged; whole or not at all.
 
-    One that is there (left earlier, and live on other hosts by now) stays as it is.
+    One that is there (left earlier, and live on other hosts by now) stays, with what was changed
+    in it by hand put right.
     """
-    target = layout.releases / release.id
+    target, found = layout.releases / release.id, find(layout, release.id)
+    if found and found.parts != release.parts:
+        raise ReleaseError(f"Release {release.id} is on this host with other parts. Deploy anew.")
     if target.exists():
-        if read(layout, release.id).parts != release.parts:
-            raise ReleaseError(
-                f"Release {release.id} is on this host with other parts. Deploy anew."
-            )
+        _describe(layout, target, found or release)
         return target
     staging = layout.releases / f".new-{release.id}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
-    for part in PARTS:
-        link(staging / part, f"../../store/{part}/{release.parts[part]}")
-    write(staging / RECORD, json.dumps(asdict(release), indent=2) + "\n")
-    write(staging / ENVIRONMENT, _environment(layout, release))
-    made_of = bill.of_release(layout, release.id, release.created, release.parts)
-    write(staging / bill.NAME, json.dumps(made_of, indent=2) + "\n")
+    _describe(layout, staging, release)
     write(staging / "mark", "staged\n")
     staging.rename(target)
     return target
+
+
+def _describe(layout: Layout, folder: Path, release: Release) -> None:
+    for part in PARTS:
+        link(folder / part, f"../../store/{part}/{release.parts[part]}")
+    write(folder / RECORD, json.dumps(asdict(release), indent=2) + "\n")
+    write(folder / ENVIRONMENT, _environment(layout, release))
+    made_of = bill.of_release(layout, release.id, release.created, release.parts)
+    write(folder / bill.NAME, json.dumps(made_of, indent=2) + "\n")
 
 
 def _environment(layout: Layout, release: Release) -> str:
@@ -75,9 +79,12 @@ def find(layout: Layout, release_id: str) -> Release | None:
     """Read one release; None where there is none, or where its record is missing or damaged."""
     try:
         found = Release(**json.loads((layout.releases / release_id / RECORD).read_text()))
+        texts = [found.who, found.commit, *found.parts.values()]
+        datetime.fromisoformat(found.created)
         whole = found.id == release_id and found.parts.keys() == set(PARTS)
     except (OSError, ValueError, TypeError, AttributeError):
         return None
+    whole = whole and isinstance(found.model, dict) and all(isinstance(each, str) for each in texts)
     return found if whole else None
 
 
