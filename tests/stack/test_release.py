@@ -1,11 +1,12 @@
 """What an operator sees of releases on a real host."""
 
 import json
+import socket
 import time
 
 import pytest
 import versions
-from hosts import changes
+from hosts import changes, remove_leftover
 from load import Load
 
 pytestmark = pytest.mark.timeout(900)
@@ -170,6 +171,23 @@ def test_a_host_of_ones_own_that_is_down_is_left_out_beside_one_that_is_made_her
     assert "gone did not answer and was left out" in done.stdout
     assert host.status()["lock"] is None
     assert changes(host.play("deploy.yml").stdout) == 0
+
+
+def test_where_one_host_can_not_be_made_no_other_stays_held(host, tmp_path):
+    unmade = "frontdesk-unmade"
+    remove_leftover(unmade)
+    app = json.loads(host.inventory.read_text())["all"]["children"]["app"]
+    (given,) = app["children"]["docker_hosts"]["hosts"].values()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        made = {unmade: given | {"docker_host_http_port": taken.getsockname()[1]}}
+        app |= {"hosts": {host.name: given}, "children": {"docker_hosts": {"hosts": made}}}
+        (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": {"app": app}}}))
+        both = host.with_inventory(tmp_path / "hosts.json")
+        done = both.play("deploy.yml", check=False, release_diagnostics_dir=str(tmp_path / "kept"))
+    remove_leftover(unmade)
+    assert kept(done, tmp_path / "kept").name.endswith(unmade)
+    assert "address already in use" in done.stdout
+    assert host.status()["lock"] is None
 
 
 @pytest.mark.parametrize("path", ["/etc/frontdesk", "/usr/local/lib/frontdesk"])
