@@ -321,3 +321,12 @@ def test_a_check_on_nothing_tells_the_plan_and_makes_nothing(cloud, provision):
     assert "to be made" in done.stdout
     assert not [each for each in cloud.calls if not re.match("Describe|Get|List", each.action)]
     assert list(provision.folder.glob("keys/*")) == []
+
+
+def test_keys_and_certificates_may_lie_in_the_inventory(provision):
+    (provision.inventory / "keys").mkdir()
+    for name in ("desk.key", "desk.crt", "mine.pem", "keys/mine"):
+        (provision.inventory / name).write_text("-----BEGIN")
+    for _ in range(2):
+        provision(key_dir=provision.inventory)
+    assert (provision.inventory / NAME).exists()
