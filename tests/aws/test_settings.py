@@ -1,6 +1,7 @@
 """A wrong setting is refused in one line, before AWS is asked to make anything."""
 
 import re
+from datetime import date
 
 import pytest
 import yaml
@@ -39,7 +40,8 @@ def said(running_cloud, tmp_path_factory):
     running_cloud.reset()
     playbook = Playbook(running_cloud, tmp_path_factory.mktemp("settings"))
     write(playbook, {name: settings for name, (settings, _) in WRONG.items()}
-          | {"right": {"expiry": "2028-02-29", "ssh_cidr": "255.0.19.200/32"}})  # fmt: skip
+          | {"right": {"expiry": "2028-02-29", "ssh_cidr": "255.0.19.200/32"},
+             "unquoted": {"expiry": date(2028, 2, 29)}})  # fmt: skip
     state = playbook.inventory / ".state"
     state.mkdir()
     (state / "folder.json").mkdir()
@@ -74,6 +76,7 @@ def test_a_wrong_setting_is_refused_by_name(said, host):
 
 def test_a_right_one_gets_its_plan_and_price(said, running_cloud):
     assert "stack right: to be made" in said
+    assert "stack unquoted: to be made" in said
     assert "together 0.0120 $/h, 8.79 $/month" in said
     assert {a.split(":")[1][:3] for a in running_cloud.actions()} <= {"Get", "Des", "Lis"}
 
