@@ -99,6 +99,8 @@ def test_nothing_but_the_note_of_a_resize_is_tagged_on_what_is_there():
     (tagging,) = [each for each in statements("operator") if "ec2:DeleteTags" in each.actions]
     keys = tagging.condition["ForAllValues:StringEquals"]["aws:TagKeys"]
     assert keys == ["frontdesk-resize"]
+    # Without keys that holds, too, and a deletion that names none deletes all
+    assert tagging.condition["Null"] == {"aws:TagKeys": "false"}
 
 
 def test_the_role_can_be_passed_alone_and_to_ec2_alone():
