@@ -19,9 +19,10 @@ def ssh_words(account: Account, key: Path | None, arguments: list[str]) -> list[
     address = found.get("PublicIpAddress") or found.get("PrivateIpAddress")
     options = {"ConnectTimeout": SECONDS, "HostKeyAlias": found["InstanceId"],
                "StrictHostKeyChecking": "accept-new"}  # fmt: skip
-    return ["ssh", "-i", str(key or account.stack.key_path),
+    key, user = key or account.stack.key_path, account.stack.user
+    return ["ssh", *(["-i", str(key)] if key else []),
             *(word for name, value in options.items() for word in ("-o", f"{name}={value}")),
-            f"{account.stack.user}@{address}", *arguments]  # fmt: skip
+            f"{user}@{address}" if user else address, *arguments]  # fmt: skip
 
 
 def session_words(account: Account) -> list[str]:

@@ -21,8 +21,8 @@ class Stack:
     account: str  # the only one that it may be in; empty: any
     state_path: Path
     max_hourly_cost: float
-    user: str
-    key_path: Path
+    user: str | None  # as is the key: None leaves it to ssh
+    key_path: Path | None
     name_prefix: str
     tag_keys: dict[str, str]
     port: int  # on which it serves
@@ -84,13 +84,14 @@ def _stack(inventory: Path, name: str, tell: Callable[[str], object]) -> Stack:
     region = tell("ec2_instance_region")
     if not region or not isinstance(region, str):
         raise Ec2Error(f"{inventory}/aws_ec2.yml names no region: write regions: [eu-central-1].")
+    key = tell("ansible_ssh_private_key_file")
     names, is_encrypted = list(tell("nginx_server_names")), tell("app_is_encrypted")
     return Stack(
         name, region, str(tell("ec2_instance_account")),
         state_path=Path(tell("ec2_instance_state_dir")).expanduser() / f"{name}.json",
         max_hourly_cost=float(tell("ec2_instance_max_hourly_cost")),
         user=tell("ansible_user"),
-        key_path=Path(tell("ansible_ssh_private_key_file")).expanduser(),
+        key_path=Path(key).expanduser() if key else None,
         name_prefix=tell("ec2_instance_name_prefix"),
         tag_keys=dict(tell("ec2_instance_tag_keys")),
         port=int(tell("nginx_tls_port" if is_encrypted else "nginx_listen_port")),

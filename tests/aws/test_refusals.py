@@ -96,6 +96,29 @@ def test_verbs_read_the_settings_that_the_playbook_reads(cloud, ec2, tmp_path):
     assert (seen.port, seen.tls_name) == (443, "desk.example")
 
 
+def test_what_lies_encrypted_is_read_with_the_passwords_that_ansible_takes(
+    cloud, ec2, run, root, tmp_path
+):
+    password = tmp_path / "password"
+    password.write_text("made up\n")
+    set_variables(ec2.inventory, ec2_instance_name_prefix="desk-")
+    variables = ec2.inventory / "group_vars/ec2_hosts.yml"
+    given = {"ANSIBLE_VAULT_IDENTITY_LIST": f"desk@{password}"}
+    secret = run("ansible-vault", "encrypt_string", "us-east-1", "--name", "ec2_instance_region",
+                 "--vault-id", f"desk@{password}").stdout  # fmt: skip
+    (ec2.inventory / "host_vars").mkdir()
+    (ec2.inventory / "host_vars/main.yml").write_text(secret)
+    run("ansible-vault", "encrypt", variables, **given)
+    words = ["python", "scripts/ec2.py", "policy", "--inventory", ec2.inventory]
+    policy = run(*words, folder=root, **cloud.environment, **given).stdout
+    assert "arn:aws:iam::123456789012:role/desk-main" in policy
+    assert "arn:aws:ec2:us-east-1:" in policy
+    for wrong in ({}, {"ANSIBLE_VAULT_PASSWORD_FILE": f"{tmp_path}/none"}):
+        done = run(*words, folder=root, check=False, **cloud.environment, **wrong)
+        assert "Name its password in ANSIBLE_VAULT_IDENTITY_LIST" in refused(
+            (done.returncode, done.stdout, done.stderr))  # fmt: skip
+
+
 def test_a_setting_of_the_wrong_type_is_refused(cloud, ec2):
     set_variables(ec2.inventory, ec2_instance_max_hourly_cost="much")
     words = "is of the wrong type (could not convert string to float: 'much'). It is named by"

@@ -278,6 +278,19 @@ def test_ssh_remembers_the_instance_and_not_its_address(cloud, ec2, monkeypatch)
     assert started[1][-1] == instance.id
 
 
+def test_what_the_inventory_does_not_say_is_left_to_ssh(cloud, ec2, monkeypatch):
+    instance, started = stack(cloud), []
+    monkeypatch.setattr(connecting, "become", lambda words: started.append(words) or [{}])
+    hosts = ec2.inventory / "hosts.yml"
+    hosts.write_text(re.sub(r" +ansible_(user|ssh_private_key_file):.*\n", "", hosts.read_text()))
+    assert ec2("status")[0] == 0
+    ec2("ssh", "--", "uptime")
+    assert "-i" not in started[0]
+    assert started[0][-2:] == [instance.public_ip, "uptime"]
+    ec2("ssh", "--key", "mine")
+    assert started[1][1:3] == ["-i", "mine"]
+
+
 def test_a_missing_program_is_named(cloud, ec2, monkeypatch):
     stack(cloud)
     monkeypatch.setenv("PATH", "/nonexistent")
