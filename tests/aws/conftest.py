@@ -49,15 +49,17 @@ class Playbook:
         shutil.copytree(ANSIBLE / "inventory/ec2", self.inventory)
         (folder / "keys").mkdir()
 
-    def __call__(self, *options, check=True, ssh_cidr=SSH_CIDR, environment=(), **settings):
+    def __call__(self, *options, playbook="provision.yml", skip="reach", check=True,
+                 ssh_cidr=SSH_CIDR, environment=(), **settings):  # fmt: skip
         """The finished process; the test cloud has no hosts to reach, so nothing waits for them.
 
         Names in `environment` are set beside those of the test cloud, or unset with None.
         """
-        given = {"ec2_instance_key_dir": self.folder / "keys", "ec2_instance_ssh_cidr": ssh_cidr}
+        given = {"ec2_instance_key_dir": self.folder / "keys", "ec2_instance_ssh_cidr": ssh_cidr,
+                 "release_diagnostics_dir": self.folder / "failed"}  # fmt: skip
         given |= {f"ec2_instance_{name}": value for name, value in settings.items()}
-        words = ["ansible-playbook", "provision.yml", "--inventory", self.inventory,
-                 "--skip-tags", "reach", *options]  # fmt: skip
+        words = ["ansible-playbook", playbook, "--inventory", self.inventory,
+                 "--skip-tags", skip, *options]  # fmt: skip
         words += [w for k, v in given.items() if v is not None for w in ("-e", f"{k}={v}")]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         surroundings = {**os.environ, **self.cloud.environment, "PATH": path, "NO_COLOR": "1",

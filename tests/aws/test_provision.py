@@ -323,6 +323,12 @@ def test_a_check_on_nothing_tells_the_plan_and_makes_nothing(cloud, provision):
     assert list(provision.folder.glob("keys/*")) == []
 
 
+def test_a_check_of_a_deploy_on_nothing_tells_the_plan_alone(provision):
+    done = provision("--check", playbook="deploy.yml", skip="")
+    assert "to be made" in done.stdout
+    assert recap(done)["changed"] == 1
+
+
 def test_keys_and_certificates_may_lie_in_the_inventory(provision):
     (provision.inventory / "keys").mkdir()
     for name in ("desk.key", "desk.crt", "mine.pem", "keys/mine"):
