@@ -74,6 +74,18 @@ def test_a_wrong_setting_is_refused_by_name(said, host):
     assert WRONG[host][1] in " ".join(about[0].split()).replace("''", "'")
 
 
+def test_the_last_line_says_why_and_so_does_what_is_kept(cloud, provision):
+    words = "above ec2_instance_max_hourly_cost=0.15. Take a smaller type"
+    done = provision("--tags", "plan", check=False, type="t3.medium")
+    assert words in done.stdout.split("[ERROR]")[-1]
+    (kept,) = provision.folder.glob("failed/*/refusal.json")
+    assert words in kept.read_text()
+    done = provision("--tags", "plan", check=False, expiry="soon", owner="a;b")
+    last = done.stdout.split("[ERROR]")[-1]
+    assert "'soon': write a day as 2027-01-31" in last
+    assert "'a;b': a tag takes 1 to 128" in last
+
+
 def test_a_right_one_gets_its_plan_and_price(said, running_cloud):
     assert "stack right: to be made" in said
     assert "stack unquoted: to be made" in said
