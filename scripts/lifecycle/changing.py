@@ -82,17 +82,27 @@ def check_resize(account: Account, instance_type: str) -> dict:
             f"{instance_type} is {wanted} and {found['InstanceId']} is {has}: its disk would not "
             f"boot. Take another type, or tear down and provision with {instance_type}."
         )
+    _refuse_above_limit(account, found, instance_type, prices)
+    return found
+
+
+def _refuse_above_limit(account: Account, found: dict, wanted: str, prices: Prices) -> None:
+    """Ec2Error where it would cost more than the limit, and more than it does."""
     disks = sum(each["Size"] for each in described(account, "volume")) * prices.disk_gb_hour
-    hourly = prices.hour(instance_type) + disks + prices.address_hour
-    if prices.credits_hour(found["InstanceType"]) and _buys_credits(account, found):
-        hourly += prices.credits_hour(instance_type)
-    if hourly > account.stack.max_hourly_cost:
+    has, limit = found["InstanceType"], account.stack.max_hourly_cost
+    buys = prices.credits_hour(has) > 0 and _buys_credits(account, found)
+
+    def hourly(instance_type: str) -> float:
+        bought = prices.credits_hour(instance_type) if buys else 0
+        return prices.types.get(instance_type, 0) + bought + disks + prices.address_hour
+
+    if hourly(wanted) > max(limit, hourly(has)):
+        bought = ", processor time that it may buy included (ec2_instance_cpu_credits)"
         raise Ec2Error(
-            f"{instance_type} with its disk and an address costs up to {hourly:.4f} $/h, above "
-            f"ec2_instance_max_hourly_cost={account.stack.max_hourly_cost}. "
+            f"{wanted} with its disk and an address costs up to {hourly(wanted):.4f} $/h"
+            f"{bought if buys else ''}, above ec2_instance_max_hourly_cost={limit}. "
             "Take a smaller type, or raise the limit in the inventory."
         )
-    return found
 
 
 def _buys_credits(account: Account, found: dict) -> bool:
@@ -127,7 +137,7 @@ def resize(account: Account, instance_type: str) -> dict:
             _set_type(account, identity, instance_type)
         if ran:
             start(account)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, Ec2Error) as error:
         say(f"Taking {old} back: {explain(error)}")
         try:
             _take_back(account, old, starts=ran)

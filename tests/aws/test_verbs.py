@@ -1,6 +1,7 @@
 """Each verb does what it says, waits for it, and tells it to people and programs."""
 
 import dataclasses
+import functools
 import http.server
 import itertools
 import json
@@ -11,7 +12,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from lifecycle import connecting
+from lifecycle import changing, connecting, waiting
 from lifecycle.command import parser
 from lifecycle.pricing import Prices
 from lifecycle.stack import stacks
@@ -156,6 +157,38 @@ def test_resize_without_capacity_returns_to_the_old_type(cloud, ec2):
     assert (instance.instance_type, instance.state) == ("t3.micro", "running")
 
 
+def test_resize_to_a_type_that_does_not_stay_up_returns_to_the_old_one(cloud, ec2, monkeypatch):
+    instance = stack(cloud)
+    kind = type(instance)
+    start, stop = kind.start, kind.stop
+    monkeypatch.setattr(kind, "start", lambda each: (
+        start if each.instance_type == "t3.micro" else stop)(each))  # fmt: skip
+    monkeypatch.setattr(changing, "wait_until", functools.partial(waiting.wait_until, limit=1))
+    code, _, err = ec2("resize", "t3.small")
+    assert code == 1
+    assert "is t3.micro as before. Gave up after 1 s of waiting until it runs: still stopped" in err
+    assert (instance.instance_type, instance.state) == ("t3.micro", "running")
+
+
+def test_a_resize_that_never_stops_says_how_to_go_on(cloud, ec2, monkeypatch):
+    instance = stack(cloud)
+    Pace.seconds = 60
+    monkeypatch.setattr(changing, "wait_until", functools.partial(waiting.wait_until, limit=0.1))
+    code, _, err = ec2("resize", "t3.small")
+    assert code == 1
+    assert f"{instance.id} may be stopped: Gave up after 0 s of waiting until it has stopped" in err
+    assert "Go on: scripts/ec2.py resize t3.small, or start" in err
+
+
+def test_the_limit_refuses_no_smaller_type(cloud, ec2):
+    instance = stack(cloud)
+    with (ec2.inventory / "hosts.yml").open("a") as hosts:
+        hosts.write("            ec2_instance_max_hourly_cost: 0.01\n")
+    assert "above ec2_instance_max_hourly_cost=0.01" in ec2("resize", "t3.small")[2]
+    assert ec2("resize", "t3.nano")[0] == 0
+    assert instance.instance_type == "t3.nano"
+
+
 def test_resize_without_an_answer_says_how_to_go_on(cloud, ec2, impatience):
     instance = stack(cloud)
     cloud.faults.append(Fault("StartInstances", line="silent", times=99))
@@ -207,7 +240,8 @@ def test_a_resize_to_the_same_type_promises_and_does_nothing(cloud, ec2):
 
 @pytest.mark.parametrize(
     ("wanted", "words"), [("t4g.small", "would not boot"), ("t9.huge", "known are t3.nano"),
-                          ("t3.medium", "costs up to 0.1540 $/h, above ec2_instance_")]
+                          ("t3.medium", "up to 0.1540 $/h, processor time that it may buy "
+                           "included (ec2_instance_cpu_credits), above ec2_instance_max_")]
 )  # fmt: skip
 def test_resize_refuses_before_it_stops_anything(cloud, ec2, wanted, words):
     instance = stack(cloud)
