@@ -6,7 +6,7 @@ import time
 
 import pytest
 import versions
-from hosts import changes, remove_leftover
+from hosts import remove_leftover
 from load import Load
 
 pytestmark = pytest.mark.timeout(900)
@@ -170,7 +170,6 @@ def test_a_host_of_ones_own_that_is_down_is_left_out_beside_one_that_is_made_her
     done = both.play("deploy.yml", check=False, release_diagnostics_dir=str(tmp_path / "failed"))
     assert "gone did not answer and was left out" in done.stdout
     assert host.status()["lock"] is None
-    assert changes(host.play("deploy.yml").stdout) == 0
 
 
 def test_where_one_host_can_not_be_made_no_other_stays_held(host, tmp_path):
